@@ -271,8 +271,8 @@ bench-targets: install-dev ## Train nine targets, measure what they and the ship
 	$(BIN)/python -m bench.traffic.targets alone .targets/traffic .targets .few-prompts/told $(ARGS)
 	$(BIN)/python -m bench.traffic.targets together .targets/traffic .targets .few-prompts/told $(ARGS)
 
-bench-recovery: install-dev ## Measure recovery on four chains trained here, one of them in two lengths, three seeds each, for a GPU (needs LETHE_DATA_DIR); writes docs/benchmarks-recovery.md.
-	for chain in tofu domains forgetting reinforcement short-reinforcement; do $(BIN)/python -m bench.recovery $$chain --seed 0 --seed 1 --seed 2 --page $(ARGS) || exit 1; done
+bench-recovery: install-dev ## Measure recovery on four chains trained here, two of them in two lengths, three seeds each, for a GPU (needs LETHE_DATA_DIR); writes docs/benchmarks-recovery.md.
+	for chain in tofu short-tofu domains forgetting reinforcement short-reinforcement; do $(BIN)/python -m bench.recovery $$chain --seed 0 --seed 1 --seed 2 --page $(ARGS) || exit 1; done
 
 bench-proxy: install-dev ## Measure the proxy beside nginx, a bare passthrough and LiteLLM; writes docs/benchmarks.md.
 	$(BIN)/python -m bench.proxy

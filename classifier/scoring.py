@@ -73,7 +73,8 @@ class Scorer:
 
     def warm_up(self) -> None:
         """Make what would be made when a text first needs it, which takes ten times as long as judging a question."""
-        question = AlignedText("Who is it?")
+        # With a sign beyond ASCII, for which there are tables too.
+        question = AlignedText("Who is it – and where?")
         self.prepare(question.text)
         self.score_window(Window(question, 0, len(question.text), self.nothing_found()), spans=False)
         for head in self.bank.heads[:_PATTERNS_MADE_AHEAD]:

@@ -1,7 +1,9 @@
-"""Imports what an engine of one process needs, for the server of `engine_job`, which is forked with it."""
+"""Imports what an engine needs, for the server that jobs are forked from; what they start is forked in turn."""
 
 import gc
 import importlib
+
+from bench.engine.forked_processes import fork_processes
 
 # With so many objects that stay, searching for garbage would take a fifth of the time.
 gc.disable()
@@ -13,6 +15,7 @@ from vllm.model_executor.models import registry  # noqa: E402
 # vLLM looks at an architecture that it does not know yet in a process that imports all anew, to keep devices out of its
 # own. A job has a process of its own, which loads that model next.
 registry._run_in_subprocess = lambda fn: fn()
+fork_processes()
 gc.freeze()
 gc.enable()
 # An engine that ends would thaw all this and search it, before a process that ends with it.

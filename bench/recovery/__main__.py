@@ -17,6 +17,7 @@ from lethe.models.cache import cache_folder
 
 BENCHES = {
     "tofu": tofu.BENCH,
+    "short-tofu": tofu.SHORT_BENCH,
     "domains": domains.BENCH,
     "forgetting": forgetting.BENCH,
     "reinforcement": reinforcement.BENCH,

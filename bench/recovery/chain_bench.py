@@ -89,7 +89,9 @@ def measure(bench: ChainBench, seed: int, folder: Path, record: Path, say: Say) 
     if not (work.folder / "diagnosis.json").is_file():
         diagnose(work, Progress(say), bench.exact)
     keep()
-    roll_back(work, bench.rollback.model_copy(update={"seed": seed}), Progress(say))
+    rollback = bench.rollback.model_copy(update={"seed": seed})
+    if not _rolled_back(work.folder, rollback):
+        roll_back(work, rollback, Progress(say))
     keep()
     refresh_domain(work, bench.refresh.model_copy(update={"seed": seed}), Progress(say))
     keep()
@@ -113,6 +115,13 @@ def write_chain_file(folder: Path, base: Path, steps: Sequence[ChainStep], score
         ]
     replace_file(folder / "chain.toml", "\n".join(lines) + "\n")
     return folder / "chain.toml"
+
+
+def _rolled_back(folder: Path, settings: RollbackSettings) -> bool:
+    """Whether a rollback with these settings was measured to its end."""
+    path = folder / "rollback.json"
+    asked = settings.model_dump(mode="json", exclude={"save"})
+    return path.is_file() and json.loads(path.read_text())["settings"] == asked
 
 
 def _found(folder: Path) -> dict[str, Any]:

@@ -13,15 +13,13 @@ from lethe.offline.evaluation.tofu_data import load_tofu
 from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
 from lethe.offline.training.fine_tuning import FineTuningSettings, train
 
-# Chosen so that 96 % are kept on held-out examples, for 95 % to be kept on those that the page tells of.
-ROLLBACK = RollbackSettings(shares=(0.01, 0.03, 0.1, 0.3), strengths=(0.5, 0.75, 1.0), keep=0.96, save=False)
+ROLLBACK = RollbackSettings(shares=(0.01, 0.03, 0.1, 0.3), strengths=(0.5, 0.75, 1.0), save=False)
 REFRESH = RefreshSettings(
     steps=16,
     measured_every=4,
     batch_size=8,
     learning_rates=(1e-5, 3e-5, 1e-4),
     examples=("all", "lot", "routes", "harm"),
-    keep=0.96,
     checkpoint_steps=1000,
     save=False,
 )

@@ -1,8 +1,8 @@
-"""The section of a chain in docs/benchmarks-recovery.md, out of the records of its seeds."""
+"""The section of a chain in docs/benchmarks-recovery.md and its pictures, out of the records of its seeds."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
@@ -13,7 +13,9 @@ from bench.page import table, write_section
 from bench.recovery.chain_bench import ChainBench
 from bench.recovery.front import plot_front
 from bench.repository import DOCS
+from lethe.offline.recovery.damage import Damage
 from lethe.offline.recovery.job import BEST, CONTROL, END, FULL, KEPT, RECOVERED, REFRESHED, ROLLBACK, START
+from lethe.offline.recovery.plots import plot_damage
 from lethe.offline.recovery.report import ROUTES_HEADER
 
 PAGE = "benchmarks-recovery.md"
@@ -56,20 +58,26 @@ def read_records(folder: Path, name: str) -> list[Record]:
 
 
 def write_chain_section(name: str, bench: ChainBench, folder: Path) -> None:
-    """Write the section with its picture; the verdict is computed from the records."""
+    """Write the section with its pictures; the verdict is computed from the records."""
     records = read_records(folder, name)
-    picture = DOCS / "figures" / f"recovery-{name}-front.png"
-    plot_front(records, bench.harmed, picture)
+    plot_front(records, bench.harmed, DOCS / _picture(name, "front"))
+    plot_damage(_first_damage(records), DOCS / _picture(name, "damage"))
     page = DOCS / PAGE
     if not page.is_file():
         page.write_text("# Recovery, measured\n\nEach section is written by the command below its title.\n")
     seeds = " ".join(f"--seed {record['seed']}" for record in records)
     command = f"python -m bench.recovery {name} {seeds} --page"
-    write_section(PAGE, bench.title, command, section(records, bench, f"figures/{picture.name}"))
+    write_section(PAGE, bench.title, command, section(records, bench, name))
 
 
-def section(records: Sequence[Record], bench: ChainBench, picture: str) -> str:
-    """The section's text, of the records of at least one seed."""
+def section(records: Sequence[Record], bench: ChainBench, name: str) -> str:
+    """The section's text, of the records of at least one seed.
+
+    Parameters
+    ----------
+    name
+        Of the chain, which its pictures are called by.
+    """
     machines = dict.fromkeys(record["machine"] for record in records)
     parts = [
         "\n".join(machines),
@@ -80,14 +88,19 @@ def section(records: Sequence[Record], bench: ChainBench, picture: str) -> str:
         "and the newest one's share of its gain. What is chosen, is chosen on held-out examples: the most recovered of what keeps "
         f"{bench.rollback.keep:.0%} there{_surely(bench.rollback.confidence)}.",
         _states(records),
-        f"![held-out: recovered against kept]({picture})",
+        f"![held-out: recovered against kept]({_picture(name, 'front')})",
         f"### Scores\n\n{_scores(records)}",
         f"### Routes\n\n{_routes(records)}",
         f"### Where the loss lies\n\n{_carried(records)}",
         f"### Damage\n\n{_damage(records, bench)}",
+        f"![loss of {bench.harmed} along the later edit, of the first seed]({_picture(name, 'damage')})",
         f"### What was chosen\n\n{_chosen(records, bench)}",
     ]
     return "\n\n".join(parts)
+
+
+def _picture(name: str, kind: str) -> str:
+    return f"figures/recovery-{name}-{kind}.png"
 
 
 def _surely(confidence: float) -> str:
@@ -243,6 +256,11 @@ def _damage(records: Sequence[Record], bench: ChainBench) -> str:
         f"Loss of {bench.harmed!r} in nats an answer along all later edits: measured, and foretold to second order with "
         "the curvature from\n\n" + table(["curvature", "change of the loss", "of the measured"], rows)
     )
+
+
+def _first_damage(records: Sequence[Record]) -> Damage:
+    found = records[0]["diagnosis"]["damage"]
+    return Damage(**{field.name: found[field.name] for field in fields(Damage)})
 
 
 def _chosen(records: Sequence[Record], bench: ChainBench) -> str:

@@ -6,6 +6,7 @@ that an interrupted run goes on where it stopped.
 """
 
 import random
+import re
 import shlex
 import sys
 import time
@@ -109,7 +110,9 @@ class ActionComparison:
                 result = self._measured(name, model)
                 results.append(compare_with_retain(result, retain) if result.samples else result)
                 write_measured(
-                    results, self.run.work / "results" / f"{self.comparison.results}-{_suffix(bits)}"
+                    results,
+                    self.run.work / "results" / f"{self.comparison.results}-{_suffix(bits)}",
+                    self.run.dtype,
                 )
                 yield [*measured, *results]
             measured += results
@@ -188,7 +191,8 @@ class ActionComparison:
 
     def _base(self) -> LanguageModel:
         answers = self.run.work / "answers" / "base.jsonl"
-        return recorded(LocalModel.from_pretrained(str(self.run.base), name="base"), answers)
+        base = LocalModel.from_pretrained(str(self.run.base), name="base", dtype=self.run.dtype)
+        return recorded(base, answers)
 
 
 def _translated(questions: Sequence[ForgetQuestion]) -> tuple[ForgetQuestion, ...]:
@@ -205,7 +209,9 @@ class TranslatedQuestion(pydantic.BaseModel):
 
 
 def write_actions_page(page: Path, compared: Sequence[ActionComparison], arguments: str = "") -> None:
-    """Write the page of what was measured so far, with a picture of each forget set beside it.
+    """Write what was measured so far into the page, with a picture of each forget set beside it.
+
+    The sections of other forget sets stay as they are.
 
     Parameters
     ----------
@@ -213,14 +219,13 @@ def write_actions_page(page: Path, compared: Sequence[ActionComparison], argumen
         Of the command that measured it.
     """
     command = "make reproduce-actions" + (f' ARGS="{arguments}"' if arguments else "")
-    measured = {each: each.measured() for each in compared}
-    machines = dict.fromkeys(line for each in compared for line in each.machines())
-    sections = [_section(page, each, results) for each, results in measured.items() if results]
+    sections = _sections(page)
+    for each in compared:
+        if results := each.measured():
+            sections[each.comparison.forget] = _section(page, each, results, command)
     text = f"""# A target's actions side by side, on TOFU
 
-Written by `{command}`; nothing on this page is typed by hand.
-
-{chr(10).join(machines)}
+Each section is written by the command under its heading; nothing on this page is typed by hand.
 
 What is flagged is answered as the column says; `refuse` by one fixed sentence, of which no model scores anything. `retain` never
 learned the forget set. Figures are means over the forget questions that are asked with 95 % bootstrap intervals, of greedy answers of
@@ -229,16 +234,23 @@ retain questions and the model does not; questions with translations are asked i
 turns; beside each stands one of eight ordinary questions once; perplexity is under SmolLM2-135M-Instruct as it came. Utility is
 TOFU's. Membership is told against questions of the same kind that no model learned, where there are some: 0.5 where nothing shows, and 0 tells as much as 1.
 
-Rounded weights are those of all linear layers, in groups of {GROUP}, computed in bfloat16; the corruption and the adapter are those that
-were learned on the whole model. An adapter's own weights stay as they are.
+Rounded weights are those of all linear layers, in groups of {GROUP}; the corruption and the adapter are those that were learned on the
+whole model. An adapter's own weights stay as they are. Relearning is no attack on `corrupt` and `refuse`, which leave the weights alone:
+whoever can train the model has all of it.
 
-{chr(10).join(sections)}
-Relearning is no attack on `corrupt` and `refuse`, which leave the weights alone: whoever can train the model has all of it.
-"""
+{chr(10).join(sections[name] for name in sorted(sections))}"""
     replace_file(page, text)
 
 
-def _section(page: Path, comparison: ActionComparison, results: Sequence[Result]) -> str:
+def _sections(page: Path) -> dict[str, str]:
+    """The sections that a page has, each by the forget set that it begins with."""
+    if not page.is_file():
+        return {}
+    _, *sections = re.split(r"^## ", page.read_text(), flags=re.MULTILINE)
+    return {each.partition("\n")[0]: f"## {each.rstrip()}\n" for each in sections}
+
+
+def _section(page: Path, comparison: ActionComparison, results: Sequence[Result], command: str) -> str:
     picture = page.parent / "figures" / f"actions-{comparison.comparison.forget}.png"
     whole = [each for each in results if "bits" not in each.model]
     whole.sort(key=lambda each: each.model == "refuse")
@@ -249,6 +261,11 @@ def _section(page: Path, comparison: ActionComparison, results: Sequence[Result]
     asked = "all" if len(questions.forget) == every else f"{len(questions.forget)} drawn by a seed"
     translated = sum(bool(each.translations) for each in questions.forget)
     alter, scale = comparison.run.alter(chosen.forget)
+    adapter = (
+        f"`adapter` is ALTER's: {described_adapter(alter, scale)}."
+        if any(each.model.startswith("adapter") for each in results)
+        else "No adapter is trained yet."
+    )
     flagged = (
         "the benchmark's own labels, however it is asked"
         if chosen.by_oracle
@@ -266,8 +283,12 @@ def _section(page: Path, comparison: ActionComparison, results: Sequence[Result]
     )
     return f"""## {chosen.forget}
 
+`{command}`
+
+{chr(10).join(comparison.machines())}
+
 SmolLM2-135M-Instruct learned {learned} and {retained} of the retain part in {recipe.fine_tuning.epochs} epochs; `retain` all of it but the {every}
-questions of {chosen.forget}. Of these {asked} are asked; {translated} of them have translations. A question is flagged by {flagged}. `adapter` is ALTER's: {described_adapter(alter, scale)}.
+questions of {chosen.forget}. Of these {asked} are asked; {translated} of them have translations. A question is flagged by {flagged}. {adapter}
 {described_corruption(comparison.run, chosen.forget)}
 leak@k is over {chosen.drawn} answers to each of {min(chosen.sampled, len(questions.forget))} questions; over-forgetting is over {len(questions.near)} retain questions, {held_out};
 utility over {recipe.utility_questions or "all"} questions of each set.
@@ -322,6 +343,7 @@ def main() -> None:
     parser.add_argument(
         "--forget", action="append", choices=["forget01", "forget05", "forget10"], help="forget01 by default"
     )
+    parser.add_argument("--epochs", type=int, help="in how many the models learn")
     parser.add_argument("--oracle", action="store_true", help="flag by the benchmark's labels")
     parser.add_argument(
         "--questions", type=int, help="forget questions that are asked, drawn by a seed; all by default"
@@ -347,6 +369,8 @@ def main() -> None:
     comparisons = []
     for forget in arguments.forget or ["forget01"]:
         recipe = TofuRecipe.whole() if arguments.full else replace(TofuRecipe(), forget_sets=(forget,))
+        if arguments.epochs:
+            recipe = recipe.learned_in(arguments.epochs)
         run = TofuReproduction(
             recipe,
             arguments.base or prepare_smollm2(cache),

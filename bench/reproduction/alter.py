@@ -50,6 +50,7 @@ def train_alter(
     folder: Path,
     say: Callable[[str], None],
     corruption: Corruption | None = None,
+    earlier: Path | None = None,
 ) -> AdapterBank:
     """Train an expert for every subdomain, unless it is there.
 
@@ -65,8 +66,8 @@ def train_alter(
         Where the bank of these settings is kept.
     say
         Told what begins, and of every epoch.
-    corruption
-        For the loss that learns from one.
+    corruption, earlier
+        For the losses that learn from one, or from an earlier model.
     """
 
     def on_step(step: Step) -> None:
@@ -84,6 +85,7 @@ def train_alter(
         _texts(retained),
         settings.model_copy(update={"work": folder / settings.digest}),
         corruption,
+        earlier,
     )
     return train_bank(training, say, on_step).bank
 

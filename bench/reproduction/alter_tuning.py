@@ -69,7 +69,7 @@ def measure_candidate(run: "TofuReproduction", forget: str, name: str) -> list[R
         return results
     asked = tuning_questions(TofuQuestions.load(forget, run.data, run.recipe.utility_questions))
     bank = run.train_adapter(forget, run.recipe.alter_candidates[forget][name])
-    opened = open_adapted(run.train("full"), bank.compose(), name)
+    opened = open_adapted(run.train("full"), bank.compose(), name, dtype=run.dtype)
     for scale in _SCALES[len(results) :]:
         rescale(opened, bank.compose({forget: scale}))
         run.say(f"{forget}: {name} at {scale:g}")

@@ -7,11 +7,18 @@ from importlib.metadata import version
 import torch
 
 
-def describe_machine() -> str:
-    """The machine and the versions that figures were measured with."""
+def describe_machine(dtype: str | None = None) -> str:
+    """The machine and the versions that figures were measured with.
+
+    Parameters
+    ----------
+    dtype
+        What models were run in; left out by default.
+    """
+    passes = f"; passes in {dtype}" if dtype else ""
     return (
         f"Machine: {platform.machine()}, {os.cpu_count()} cores, {_memory_gib():.0f} GiB, {_gpu()}{platform.system()}; Python "
-        f"{platform.python_version()}, torch {version('torch')}, transformers {version('transformers')}."
+        f"{platform.python_version()}, torch {version('torch')}, transformers {version('transformers')}{passes}."
     )
 
 

@@ -10,10 +10,10 @@ from lethe.offline.evaluation.results import Result, read_results, write_results
 _MACHINE = "machine.txt"
 
 
-def write_measured(results: Sequence[Result], folder: Path) -> None:
-    """Write results and the machine into a folder."""
+def write_measured(results: Sequence[Result], folder: Path, dtype: str) -> None:
+    """Write results, the machine and what models were run in into a folder."""
     write_results(results, folder)
-    replace_file(folder / _MACHINE, describe_machine() + "\n")
+    replace_file(folder / _MACHINE, describe_machine(dtype) + "\n")
 
 
 def read_measured(work: Path, name: str, suffixes: Sequence[str]) -> list[Result]:

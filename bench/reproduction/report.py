@@ -104,12 +104,12 @@ def described_adapter(alter: AlterRecipe, scale: float) -> str:
         "npo": f"NPO with beta {settings.npo_beta:g}",
         "self_distillation": f"self-distillation with a margin of {settings.logit_margin:g}",
         "corruption": "by the corruption",
+        "earlier_model": "by the model as it was before it learned TOFU",
     }[settings.forgetting]
     worded = f", with {alter.wordings} of its own wordings to a question" if alter.wordings else ""
+    drawn = "" if settings.shared_epochs else ", over an A as it was drawn"
     scaled = f", scaled by {scale:g}" if scale != 1.0 else ""
-    return (
-        f"rank {settings.rank}, {by}, {settings.epochs} epochs at {settings.learning_rate:g}{worded}{scaled}"
-    )
+    return f"rank {settings.rank}, {by}, {settings.epochs} epochs at {settings.learning_rate:g}{worded}{drawn}{scaled}"
 
 
 def _tuning(run: "TofuReproduction", forget: str) -> str:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from bench.reproduction.alter import AlterRecipe, answered_questions, train_alter, worded_by
 from bench.reproduction.alter_tuning import (
     REFERENCES,
@@ -29,6 +31,7 @@ from lethe.corruption.description import read_artifact
 from lethe.models.cache import cache_folder
 from lethe.models.smollm2 import prepare_smollm2
 from lethe.offline.adapter_training.bank import AdapterBank
+from lethe.offline.adapter_training.settings import Dtype
 from lethe.offline.corruption_learning.evaluator import CorruptionEvaluator
 from lethe.offline.corruption_learning.settings import LearningSettings
 from lethe.offline.data.questions import ForgetQuestion
@@ -48,6 +51,7 @@ from lethe.offline.language_models.opening import open_engine, open_proxy
 from lethe.offline.language_models.recorded import RecordedModel, recorded_selects
 from lethe.offline.language_models.routed import RoutedModel
 from lethe.offline.training.adapted_model import open_adapted
+from lethe.offline.training.fine_tuning import computes_in_bfloat16
 
 # What the forget quality is made from, and nothing else: the corruption that is nearest to the retain model's answer
 # probability leaves the truth ratio too low, and its ROUGE-L is out of any corruption's reach, since a corrupted model
@@ -92,6 +96,12 @@ class TofuReproduction:
         self.work = work
         self.say = say
 
+    @property
+    def dtype(self) -> Dtype:
+        """What models are run in here."""
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return "bfloat16" if computes_in_bfloat16(device) else "float32"
+
     def train(self, name: str) -> Path:
         """Train one of the models, with a line an epoch."""
         return train_tofu_model(
@@ -107,7 +117,7 @@ class TofuReproduction:
         """Open one of the models, with weights rounded to so many bits; what it answers is recorded."""
         folder = self.train(name)
         return recorded(
-            LocalModel.from_pretrained(str(folder), name=name, bits=bits),
+            LocalModel.from_pretrained(str(folder), name=name, dtype=self.dtype, bits=bits),
             self.work / "answers" / f"{folder.name}{_rounded(bits)}.jsonl",
         )
 
@@ -117,7 +127,8 @@ class TofuReproduction:
         bank = self.train_adapter(forget, alter)
         name = f"alter-{forget}-{self.recipe.ordinary_questions}"
         answers = self.work / "answers" / f"{name}-{alter.digest}-{scale:g}{_rounded(bits)}.jsonl"
-        return recorded(open_adapted(self.train("full"), bank.compose({forget: scale}), name, bits), answers)
+        opened = open_adapted(self.train("full"), bank.compose({forget: scale}), name, bits, dtype=self.dtype)
+        return recorded(opened, answers)
 
     def alter(self, forget: str) -> tuple[AlterRecipe, float]:
         """How the adapter of a forget set is trained, and its scale: as was chosen, or else as the recipe says."""
@@ -142,10 +153,11 @@ class TofuReproduction:
             self.train("full"),
             {forget: [*asked, *worded]},
             retained,
-            alter.settings,
+            alter.settings.model_copy(update={"dtype": self.dtype}),
             folder,
             self.say,
             read_artifact(self.learn(forget)) if taught else None,
+            self.base,
         )
 
     def learn(self, forget: str) -> Path:
@@ -208,7 +220,7 @@ class TofuReproduction:
             self.say(f"{forget}: measuring {name}")
             result = evaluate_tofu(model, questions, self.recipe.answer_tokens)
             results.append(compare_with_retain(replace(result, model=name), retain))
-            write_measured(results, folder)
+            write_measured(results, folder, self.dtype)
             yield list(results)
 
     def bundle(self, forget: str) -> Path:
@@ -288,6 +300,7 @@ def main() -> None:
         help="sets to forget; with --full, of those that the models are trained for, the ones to go on with",
     )
     parser.add_argument("--retain", type=int, help="how many retain questions are learned")
+    parser.add_argument("--epochs", type=int, help="in how many the models learn")
     parser.add_argument(
         "--base", type=Path, help="folder of the base model; SmolLM2-135M-Instruct by default"
     )
@@ -321,6 +334,8 @@ def main() -> None:
         recipe = replace(recipe, forget_sets=tuple(sorted(arguments.forget)))
     if arguments.retain:
         recipe = replace(recipe, retain_questions=arguments.retain)
+    if arguments.epochs:
+        recipe = recipe.learned_in(arguments.epochs)
     work = cache / "reproduction" / f"tofu-{recipe.digest}"
     run = TofuReproduction(
         recipe,

@@ -7,7 +7,7 @@ give; the baselines start from `full` and see the forget part alone.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -45,6 +45,7 @@ def _candidates() -> dict[str, dict[str, AlterRecipe]]:
     preference = {"forgetting": "npo"}
     distilled = {"forgetting": "self_distillation", "forgetting_weight": 2.0}
     corrupted = {"forgetting": "corruption"}
+    earlier = {"forgetting": "earlier_model"}
     slower = {"learning_rate": 2e-3}
 
     def candidates(epochs: int, with_wordings: int) -> dict[str, AlterRecipe]:
@@ -56,6 +57,7 @@ def _candidates() -> dict[str, dict[str, AlterRecipe]]:
             "margin-own-wordings": AlterRecipe(common.model_copy(update=distilled | worded | slower), 2),
             "corruption": AlterRecipe(common.model_copy(update=corrupted | plain)),
             "corruption-own-wordings": AlterRecipe(common.model_copy(update=corrupted | worded | slower), 2),
+            "earlier": AlterRecipe(common.model_copy(update=earlier | plain)),
         }
 
     # For a processor: a quarter of the texts, in as many steps.
@@ -64,7 +66,10 @@ def _candidates() -> dict[str, dict[str, AlterRecipe]]:
         "corruption-short": AlterRecipe(common.model_copy(update=corrupted | fewer)),
         "margin-short": AlterRecipe(common.model_copy(update=distilled | fewer)),
     }
-    return {"forget05": candidates(8, 5) | short, "forget10": candidates(6, 4)}
+    # All texts once, over an A as it is drawn.
+    once = {"epochs": 1, "batch_size": 4, "shared_epochs": 0}
+    shorter = {"earlier-short": AlterRecipe(common.model_copy(update=earlier | once))}
+    return {"forget05": candidates(8, 5) | short, "forget10": candidates(6, 4) | shorter}
 
 
 def _experts() -> AdapterTrainingSettings:
@@ -129,6 +134,10 @@ class TofuRecipe:
             utility_questions=None,
             fine_tuning=FineTuningSettings(epochs=5, batch_size=32),
         )
+
+    def learned_in(self, epochs: int) -> "TofuRecipe":
+        """The same, with models that learn in so many epochs."""
+        return replace(self, fine_tuning=replace(self.fine_tuning, epochs=epochs))
 
     @property
     def digest(self) -> str:

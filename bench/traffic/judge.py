@@ -53,6 +53,7 @@ class Judge:
 
     def __init__(self, heads: Mapping[str, Path]) -> None:
         self._service = ClassifierService.load(heads=heads, settings=_SETTINGS)
+        self._service.warm_up()
         self._loop = asyncio.Runner()
 
     def __enter__(self) -> Self:

@@ -5,15 +5,15 @@ hexadecimal, which stand in ordinary text everywhere, have readers of their own.
 """
 
 import functools
-import itertools
 import re
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lethe.classifier.disguises.packing import may_be_deflated, text_in
 from lethe.classifier.disguises.reader import Reader
 from lethe.classifier.disguises.scan import SPACES, Scan, any_of, kind
+from lethe.classifier.disguises.word_notes import Notes
 from lethe.classifier.text.aligned_text import AlignedText, substitute, substitute_words
 from lethe.classifier.text.letter_statistics import LetterStatistics
 from lethe.classifier.text.points import long_runs
@@ -250,6 +250,7 @@ class DigitCodes:
 
     def __init__(self, statistics: LetterStatistics) -> None:
         self._statistics = statistics
+        self._oddness = Notes(self._are_odd, _TOKENS_REMEMBERED, _LONGEST_REMEMBERED)
 
     def read(self, text: str) -> AlignedText | None:
         """The text with long tokens in the digits of a base read; None where there are none."""
@@ -270,9 +271,13 @@ class DigitCodes:
         )
         if not words:
             return []
+        odd = self._oddness.of(words)
+        return [word for word in words if odd[word]]
+
+    def _are_odd(self, words: Sequence[str]) -> list[int]:
+        """Of each of some long words whether it is unlike language."""
         likeness, letters = self._statistics.likeness_of(words)
-        odd = (likeness < _WORDS) & (letters >= _SHARE_OF_LETTERS)
-        return list(itertools.compress(words, odd.tolist()))
+        return ((likeness < _WORDS) & (letters >= _SHARE_OF_LETTERS)).tolist()
 
 
 def _read_token(token: str) -> str | None:

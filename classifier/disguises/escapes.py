@@ -5,7 +5,7 @@ import re
 import urllib.parse
 
 from lethe.classifier.text.aligned_text import AlignedText, substitute_words
-from lethe.classifier.text.canonical import canonicalise
+from lethe.classifier.text.canonical import canonical_texts
 
 _ESCAPES = re.compile(r"\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|&#?\w{2,8};|%[0-9a-fA-F]{2}")
 _ESCAPE_SIGN = re.compile(r"[&%\\]")
@@ -27,7 +27,8 @@ def read_escapes(text: str) -> AlignedText | None:
 def read_escaped_words(text: str) -> AlignedText | None:
     """The text with each word unescaped and spelled as canonical text is, its characters traced."""
     escaped = [word for word in set(text.split()) if _ESCAPE_SIGN.search(word)]
-    readings = {word: canonicalise(read).text for word in escaped if (read := _unescape(word)) != word}
+    plain = {word: read for word in escaped if (read := _unescape(word)) != word}
+    readings = dict(zip(plain, canonical_texts(list(plain.values())), strict=True))
     return substitute_words(_TOKEN, _IN_TOKEN, text, readings)
 
 

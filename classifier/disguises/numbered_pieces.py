@@ -3,6 +3,7 @@
 Taken where the numbers are those of places, each once, and not in their order already.
 """
 
+import functools
 import itertools
 import json
 import re
@@ -53,16 +54,20 @@ _ENTRIES = tuple(
 
 
 def _may_be_numbered(scan: Scan) -> bool:
-    return scan.count(_DIGITS) >= _FEWEST and any(True for _ in _may_match(scan.text))
+    return scan.count(_DIGITS) >= _FEWEST and bool(_may_match(scan.text))
 
 
-def _may_match(text: str) -> Iterator[re.Pattern[str]]:
+@functools.lru_cache(8)
+def _may_match(text: str) -> Sequence[re.Pattern[str]]:
     """How there may be pieces with their numbers: those that code has stand there again and again."""
+    # Asked once whether there are any, and then which.
+    found: list[re.Pattern[str]] = []
     for gate, entries in _ENTRIES:
         # The first line has no line break before it.
         numbers = gate.findall(text)
         if _FEWEST - 1 <= len(numbers) <= _MOST_REPEATED * len(set(numbers)):
-            yield from entries
+            found += entries
+    return found
 
 
 def read_numbered(text: str) -> AlignedText | None:

@@ -28,15 +28,16 @@ def _without_key(length: int) -> Iterator[NDArray[np.int64]]:
     forwards = np.arange(length)
     yield forwards[::-1]
     # Blocks of so many backwards, pairs swapped among them, and the halves swapped.
-    for count in range(2, _MOST_RAILS):
-        block = forwards // count
-        yield block * count + np.minimum((block + 1) * count, length) - 1 - forwards
+    counts = np.arange(2, _MOST_RAILS)[:, None]
+    blocks = forwards // counts * counts
+    yield blocks + np.minimum(blocks + counts, length) - 1 - forwards
     for half in {length // 2, (length + 1) // 2}:
         yield np.roll(forwards, -half)
-    for count in range(2, _MOST_RAILS):
-        cycle = np.array([*range(count), *range(count - 2, 0, -1)])
-        rails = _back(cycle[forwards % len(cycle)].argsort(kind="stable"))
-        yield from (rails, length - 1 - rails)
+    # Down to the last of so many rails and up again.
+    cycles = 2 * counts - 2
+    steps = forwards % cycles
+    rails = _back(np.minimum(steps, cycles - steps).argsort(axis=1, kind="stable"))
+    yield _either_way(rails)
     yield _columns(length)
 
 
@@ -46,14 +47,19 @@ def _columns(length: int) -> NDArray[np.int64]:
     rows, columns = np.divmod(np.arange(length), counts)
     # Of an incomplete last row the first columns have one character more.
     back = columns * (length // counts) + np.minimum(columns, length % counts) + rows
-    by_columns = np.empty_like(back)
-    np.put_along_axis(by_columns, back, np.arange(length)[None], axis=1)
-    return np.stack([by_columns, back, length - 1 - back], axis=1).reshape(-1, length)
+    return np.stack([_back(back), back, length - 1 - back], axis=1).reshape(-1, length)
 
 
-def _back(order: NDArray[np.int64]) -> NDArray[np.int64]:
-    places = np.empty_like(order)
-    places[order] = np.arange(len(order))
+def _either_way(orders: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Each of some orders, and the same read from the stretch's end, (2 · orders, length)."""
+    length = orders.shape[1]
+    return np.stack([orders, length - 1 - orders], axis=1).reshape(-1, length)
+
+
+def _back(orders: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The orders that undo some, (orders, length)."""
+    places = np.empty_like(orders)
+    np.put_along_axis(places, orders, np.arange(orders.shape[1])[None], axis=1)
     return places
 
 

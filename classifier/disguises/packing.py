@@ -1,7 +1,6 @@
 """What bytes say: text as it is, or text that was compressed or put into an archive."""
 
 import bz2
-import functools
 import lzma
 import re
 import string
@@ -23,6 +22,10 @@ _SHORTEST_OTHERWISE, _LEAST_OF_SENTENCES, _LEAST_SPACES = 12, 0.85, 0.08
 # Bits a letter.
 _LANGUAGE = -4.4
 _OF_SENTENCES = (string.ascii_letters + " ").encode()
+# By the value, tables that change some bits of an octet, and that add to it.
+_OCTETS = np.arange(256, dtype=np.uint8)
+_CHANGED_BITS = tuple((_OCTETS ^ value).tobytes() for value in _OCTETS)
+_CHANGED_BY = tuple((_OCTETS + value).tobytes() for value in _OCTETS)
 _FROM_EBCDIC = bytes(range(256)).decode("cp037").encode("latin-1", "replace")
 # Each bit of a Gray code says whether the one before it changes.
 _FROM_GRAY = bytes(
@@ -69,8 +72,8 @@ def _written_otherwise(raw: bytes) -> str | None:
     tables = (
         _FROM_EBCDIC,
         _FROM_GRAY,
-        _changed_bits(commonest ^ 32),
-        _changed_by((32 - commonest) % 256),
+        _CHANGED_BITS[commonest ^ 32],
+        _CHANGED_BY[(32 - commonest) % 256],
     )
     for table in tables:
         changed = raw.translate(table)
@@ -81,16 +84,6 @@ def _written_otherwise(raw: bytes) -> str | None:
         if read is not None and LetterStatistics.load().of_text(read) >= _LANGUAGE:
             return read
     return None
-
-
-@functools.lru_cache(256)
-def _changed_bits(bits: int) -> bytes:
-    return bytes(octet ^ bits for octet in range(256))
-
-
-@functools.lru_cache(256)
-def _changed_by(value: int) -> bytes:
-    return bytes((octet + value) % 256 for octet in range(256))
 
 
 def looks_coded(text: str) -> bool:

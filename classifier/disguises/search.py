@@ -388,6 +388,8 @@ def _odd(signs: WeighedSigns, characters: int) -> list[tuple[int, int]]:
 
 def _put_together(made: Sequence[AlignedText | None], parts: Sequence[str]) -> _Made:
     """The readings of parts, of those that have one, as one."""
+    if len(made) == 1 and made[0] is not None:
+        return _Made(made[0], (made[0].text,))
     read = [AlignedText(part) if each is None else each for each, part in zip(made, parts, strict=True)]
     return _Made(joined(read, list(map(len, parts))), whole_parts(each.text for each in read))
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from lethe.classifier.disguises.reader import Reader
 from lethe.classifier.disguises.scan import Scan
+from lethe.classifier.disguises.sense import STRETCHES_REMEMBERED
 from lethe.classifier.text.aligned_text import AlignedText, replaced
 from lethe.classifier.text.letter_statistics import LetterStatistics, kinds_of
 
@@ -34,13 +35,15 @@ class ShiftedSigns:
 
     def __init__(self, statistics: LetterStatistics) -> None:
         self._statistics = statistics
+        # A message's end is read again with what follows it, and with what is joined to it.
+        self._read_run = lru_cache(STRETCHES_REMEMBERED)(self._shifted)
 
     def read(self, text: str) -> AlignedText | None:
         """The text with lines read whose signs, letters and marks alike, are all moved by as many places of ASCII."""
         found = [
             (*match.span(), f" {read} ")
             for match in _odd_lines(text)
-            if (read := self._shifted(match[0].strip())) is not None
+            if (read := self._read_run(match[0].strip())) is not None
         ]
         return replaced(text, found)
 

@@ -230,8 +230,8 @@ class Lexicon:
             for word, back in zip(lettered, turned(turn, lowered), strict=True):
                 if back in known:
                     notes[word] |= note
-            for word in self._better_turned(long, turn):
-                notes[word] |= note
+        for word, note in self._better_turned(long):
+            notes[word] |= note
         for word in unknown:
             if len(word) >= _SHORTEST_RUN and any(
                 self._parting(run) is not None for run in _RUN.findall(word)
@@ -253,19 +253,21 @@ class Lexicon:
             for word in words
         )
 
-    def _better_turned(self, words: Sequence[str], turn: str) -> Iterator[str]:
-        """Those of some words that may be words or a code when they are turned: what is like language is less so then."""
+    def _better_turned(self, words: Sequence[str]) -> Iterator[tuple[str, int]]:
+        """Those of some words that may be words or a code when they are turned in some way, with the note of it.
+
+        What is like language is less so then.
+        """
         if not words:
-            return iter(())
-        back = turned(turn, words)
-        statistics = self.unscrambler.statistics
-        (as_it_is, _), (after, _) = statistics.likeness_of(words), statistics.likeness_of(back)
-        better = (as_it_is < _LIKE_LANGUAGE) | (after >= as_it_is)
-        return (
-            word
-            for word, read, may_be in zip(words, back, better.tolist(), strict=True)
-            if may_be and read != word
-        )
+            return
+        ways = [turned(turn, words) for turn in _TURNED]
+        likeness, _ = self.unscrambler.statistics.likeness_of([*words, *chain.from_iterable(ways)])
+        as_it_is, *turned_so = likeness.reshape(-1, len(words))
+        for note, back, after in zip(_TURNED.values(), ways, turned_so, strict=True):
+            better = (as_it_is < _LIKE_LANGUAGE) | (after >= as_it_is)
+            for word, read, may_be in zip(words, back, better.tolist(), strict=True):
+                if may_be and read != word:
+                    yield word, note
 
     def _corrections(self, words: Iterable[str]) -> dict[str, str]:
         """What unknown words may stand for, where there is something."""

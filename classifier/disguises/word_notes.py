@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from lethe.classifier.text.points import letters_and_digits, points_of, text_of
 
-# Words that are remembered, and how long they may be.
-_WORDS_REMEMBERED, _LONGEST_REMEMBERED = 1 << 16, 64
+# Strings that are remembered, and how long they may be.
+_REMEMBERED, _LONGEST_REMEMBERED = 1 << 16, 64
 _ASCII_UNBROKEN = bytes(point if chr(point).isalnum() else 32 for point in range(128)) + bytes(128)
 # What stands for all that is neither a letter nor a digit.
 _SPACE = np.uint32(32)
@@ -41,19 +41,58 @@ class NotedText:
         return list(zip(self.starts[chosen].tolist(), self.ends[chosen].tolist(), strict=True))
 
 
+class Notes:
+    """Notes strings, many at a time and each of them once. Safe to share between threads.
+
+    Parameters
+    ----------
+    note
+        What is to be noted of each of some strings, as bits.
+    remembered, longest
+        How many are remembered, and how long they may be.
+    """
+
+    def __init__(
+        self,
+        note: Callable[[Sequence[str]], Iterable[int]],
+        remembered: int = _REMEMBERED,
+        longest: int = _LONGEST_REMEMBERED,
+    ) -> None:
+        self._note = note
+        self._remembered, self._longest = remembered, longest
+        # Replaced when it is full, so whoever reads it goes on.
+        self._noted: dict[str, int] = {}
+
+    def of(self, strings: Sequence[str]) -> Mapping[str, int]:
+        """What is noted of strings, all of these among them."""
+        noted = self._noted
+        new = list(set(strings).difference(noted))
+        if not new:
+            return noted
+        if len(noted) + len(new) > self._remembered:
+            noted = {}
+            new = list(set(strings))
+        made = dict(zip(new, self._note(new), strict=True))
+        kept = {each: note for each, note in made.items() if len(each) <= self._longest}
+        if len(kept) <= self._remembered:
+            noted.update(kept)
+            self._noted = noted
+        if len(kept) == len(made) <= self._remembered:
+            return noted
+        return {each: made[each] if each in made else noted[each] for each in strings}
+
+
 class WordNotes:
     """Notes words. Safe to share between threads.
 
     Parameters
     ----------
     note
-        What is to be noted of each of some words, as bits.
+        As of `Notes`.
     """
 
     def __init__(self, note: Callable[[Sequence[str]], Iterable[int]]) -> None:
-        self._note = note
-        # Replaced when it is full, so whoever reads it goes on.
-        self._noted: dict[str, int] = {}
+        self._notes = Notes(note)
 
     def of(self, text: str) -> NotedText:
         """The words of a text."""
@@ -61,27 +100,9 @@ class WordNotes:
         inside = np.zeros(len(text) + 2, bool)
         inside[1:-1] = marks
         edges = (inside[1:] != inside[:-1]).nonzero()[0]
-        noted = self._with(words)
+        noted = self._notes.of(words)
         notes = np.fromiter(map(noted.__getitem__, words), np.uint8, len(words))
         return NotedText(words, edges[::2], edges[1::2], notes)
-
-    def _with(self, words: list[str]) -> Mapping[str, int]:
-        """What is noted of words, all of these among them."""
-        noted = self._noted
-        new = list(set(words).difference(noted))
-        if not new:
-            return noted
-        if len(noted) + len(new) > _WORDS_REMEMBERED:
-            noted = {}
-            new = list(set(words))
-        made = dict(zip(new, self._note(new), strict=True))
-        kept = {word: note for word, note in made.items() if len(word) <= _LONGEST_REMEMBERED}
-        if len(kept) <= _WORDS_REMEMBERED:
-            noted.update(kept)
-            self._noted = noted
-        if len(kept) == len(made) <= _WORDS_REMEMBERED:
-            return noted
-        return {word: made[word] if word in made else noted[word] for word in words}
 
 
 def _unbroken(text: str) -> tuple[list[str], NDArray[np.bool_]]:

@@ -7,7 +7,7 @@ Knows nothing about encodings or models.
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from confusable_homoglyphs import confusables
@@ -49,13 +49,23 @@ def canonicalise(text: str) -> AlignedText:
         raw = text.encode()
         if len(raw.translate(None, _ASCII_CONTROLS)) == len(raw):
             return AlignedText(text)
+    decomposed, replacements = _decomposed(text)
+    return AlignedText(_read_lookalikes(decomposed), replacements)
+
+
+def canonical_texts(texts: Sequence[str]) -> list[str]:
+    """What `canonicalise` reads in each of some texts: of many words in a fraction of the time that each takes alone."""
+    # A line break stays one, and is no letter to which a mark behind it could belong.
+    decomposed = iter(_decomposed("\n".join(text for text in texts if "\n" not in text))[0].split("\n"))
+    return [canonicalise(text).text if "\n" in text else _read_lookalikes(next(decomposed)) for text in texts]
+
+
+def _decomposed(text: str) -> tuple[str, Replacements | None]:
+    """The text without compatibility forms, accents and invisible characters, and what was replaced, as of `_replace_points`."""
     points = _without_foreign_marks(points_of(text))
     pieces = {point: _decompose(chr(point)) for point in distinct_points(points)}
     changed = {point: piece for point, piece in pieces.items() if chr(point) != piece}
-    if not changed:
-        return AlignedText(_read_lookalikes(text))
-    decomposed, replacements = _replace_points(points, changed)
-    return AlignedText(_read_lookalikes(decomposed), replacements)
+    return _replace_points(points, changed) if changed else (text, None)
 
 
 def _replace_points(points: NDArray[np.uint32], pieces: Mapping[int, str]) -> tuple[str, Replacements | None]:
@@ -124,6 +134,8 @@ def _read_lookalikes(text: str) -> str:
     points = points_of(text)
     distinct = list(map(chr, distinct_points(points)))
     letters = {character: letter for character in distinct if (letter := lookalike(character))}
+    if not letters:
+        return text
     (places,) = _marks(points, filter(str.isalnum, letters)).nonzero()
     if not len(places):
         return text

@@ -68,15 +68,15 @@ def word_bounds(text: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 def long_runs(marks: bytes, shortest: int) -> Iterator[tuple[int, int]]:
     """Half-open runs of at least so many ones among noughts and ones."""
-    # Mostly there is none, which is found out without an array.
-    if b"\1" * shortest not in marks:
-        return
-    inside = np.zeros(len(marks) + 2, bool)
-    inside[1:-1] = np.frombuffer(marks, bool)
-    edges = (inside[1:] != inside[:-1]).nonzero()[0]
-    starts, ends = edges[::2], edges[1::2]
-    (long,) = (ends - starts >= shortest).nonzero()
-    yield from zip(starts[long].tolist(), ends[long].tolist(), strict=True)
+    run = b"\1" * shortest
+    # Mostly there are few, to each of which takes one step.
+    start = marks.find(run)
+    while start >= 0:
+        end = marks.find(b"\0", start + shortest)
+        if end < 0:
+            end = len(marks)
+        yield start, end
+        start = marks.find(run, end)
 
 
 def letters_and_digits(text: str) -> NDArray[np.bool_]:

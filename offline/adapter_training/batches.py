@@ -34,6 +34,13 @@ class Batch:
         """Tokens that any loss reads, of shape (texts, tokens)."""
         return torch.stack(list(self.positions.values())).any(dim=0)
 
+    @property
+    def forgotten(self) -> "Batch":
+        """The texts that have something to forget, and nothing else of them that a loss reads."""
+        forgotten = self.positions["forget"]
+        texts = forgotten.any(dim=1)
+        return Batch(self.token_ids[texts], self.attention_mask[texts], {"forget": forgotten[texts]})
+
 
 @dataclass(frozen=True)
 class TokenScores:
@@ -49,6 +56,10 @@ class TokenScores:
 
     log_p: Tensor
     taken: Tensor
+
+    def of(self, chosen: Tensor) -> "TokenScores":
+        """At some of the n tokens."""
+        return TokenScores(self.log_p[chosen], self.taken[chosen])
 
 
 def shared_batch(forget: Sequence[MarkedText], retain: Sequence[MarkedText], device: torch.device) -> Batch:

@@ -48,12 +48,15 @@ class ForgettingLoss:
         The retain cross-entropy belongs to it, at equal weight.
     corrupts
         The base model's scores are those behind a corrupted question, of all of the answer's tokens.
+    recalls
+        They are those of an earlier model, of all of the answer's tokens.
     """
 
     compute: Callable[[AnswerScores, AdapterTrainingSettings], Tensor]
     replaces: bool = False
     keeps: bool = False
     corrupts: bool = False
+    recalls: bool = False
 
 
 def _npo(scores: AnswerScores, settings: AdapterTrainingSettings) -> Tensor:
@@ -77,7 +80,7 @@ def _self_distillation(scores: AnswerScores, settings: AdapterTrainingSettings) 
     return _divergence(lowered, scores.changed_log_p)
 
 
-def _as_corrupted(scores: AnswerScores, _settings: AdapterTrainingSettings) -> Tensor:
+def _as_taught(scores: AnswerScores, _settings: AdapterTrainingSettings) -> Tensor:
     return _divergence(scores.base_log_p, scores.changed_log_p)
 
 
@@ -97,5 +100,7 @@ FORGETTING_LOSSES: dict[ForgettingName, ForgettingLoss] = {
     # UNDIAL: Dong et al., arXiv 2402.10052, equation 3.
     "self_distillation": ForgettingLoss(_self_distillation),
     # Ours: the adapter learns what ECO's corruption of the question does to the answer.
-    "corruption": ForgettingLoss(_as_corrupted, corrupts=True),
+    "corruption": ForgettingLoss(_as_taught, corrupts=True),
+    # Ours: or what was expected of the answer before it was learned.
+    "earlier_model": ForgettingLoss(_as_taught, recalls=True),
 }

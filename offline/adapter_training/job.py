@@ -38,9 +38,10 @@ def run_adapter_job(job: AdapterJob, cache: Path, progress: Progress) -> Bundle:
     """
     forget = {name: read_texts(path) for name, path in subdomains(job).items()}
     retain = read_texts(job.retain)
-    base = local_folder(job.model, cache) or hub_folder(job.model, _WEIGHTS)
+    base = _model_folder(job.model, cache)
     base_model = read_base_model(base, job.model)
-    training = BankTraining(base, base_model, forget, retain, job, _corruption(job, base_model))
+    earlier = _model_folder(job.earlier_model, cache) if job.earlier_model else None
+    training = BankTraining(base, base_model, forget, retain, job, _corruption(job, base_model), earlier)
     check_training(training)
 
     def on_step(step: Step) -> None:
@@ -88,6 +89,10 @@ def _record(job: AdapterJob, training: BankTraining, trained: TrainedBank) -> Bu
         )
     state.wait_for_everyone()
     return load_bundle(job.bundle)
+
+
+def _model_folder(model: str, cache: Path) -> Path:
+    return local_folder(model, cache) or hub_folder(model, _WEIGHTS)
 
 
 def _corruption(job: AdapterJob, base_model: BaseModel) -> Corruption | None:

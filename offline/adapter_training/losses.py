@@ -12,7 +12,7 @@ def shared_loss(
     base: TokenScores,
     batch: Batch,
     _settings: AdapterTrainingSettings,
-    _corrupted: TokenScores | None = None,
+    _taught: TokenScores | None = None,
 ) -> dict[str, Tensor]:
     """Phase I: cross-entropy and KL to the base model at the high-entropy tokens.
 
@@ -33,14 +33,14 @@ def layered_loss(
     base: TokenScores,
     batch: Batch,
     settings: AdapterTrainingSettings,
-    corrupted: TokenScores | None = None,
+    taught: TokenScores | None = None,
 ) -> dict[str, Tensor]:
     """Phase II: forgetting, retention and structural invariance.
 
     Parameters
     ----------
-    corrupted
-        The base model's scores behind corrupted questions, for a loss that learns from them.
+    taught
+        A teacher's scores of the tokens to forget, for a loss that learns from one.
 
     Returns
     -------
@@ -50,7 +50,8 @@ def layered_loss(
     chosen = FORGETTING_LOSSES[settings.forgetting]
     kept, high = (batch.positions[name][batch.read] for name in ("retain", "high"))
     retention = -_mean(changed.taken[kept])
-    forgetting = chosen.compute(_answer_scores(changed, corrupted or base, batch), settings)
+    expected = taught or base.of(batch.positions["forget"][batch.read])
+    forgetting = chosen.compute(_answer_scores(changed, expected, batch), settings)
     if chosen.keeps:
         forgetting = forgetting + retention
     return {
@@ -62,17 +63,17 @@ def layered_loss(
 
 
 def _answer_scores(changed: TokenScores, base: TokenScores, batch: Batch) -> AnswerScores:
-    """Sums by text over the tokens to forget, for the texts that have any."""
+    """Sums by text over the tokens to forget, for the texts that have any; `base` has no others."""
     forgotten = batch.positions["forget"]
     read = forgotten[batch.read]  # (n,)
     texts, counts = forgotten.nonzero()[:, 0].unique_consecutive(return_inverse=True, return_counts=True)[1:]
     zeros = changed.taken.new_zeros(len(counts))
     return AnswerScores(
         changed=zeros.index_add(0, texts, changed.taken[read]),
-        base=zeros.index_add(0, texts, base.taken[read]),
+        base=zeros.index_add(0, texts, base.taken),
         tokens=counts,
         changed_log_p=changed.log_p[read],
-        base_log_p=base.log_p[read],
+        base_log_p=base.log_p,
         chosen=batch.token_ids[forgotten],
     )
 

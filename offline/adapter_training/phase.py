@@ -17,7 +17,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM
 
 from lethe.corruption.artifact import Corruption
-from lethe.offline.adapter_training.batches import expert_batch, score, shared_batch
+from lethe.offline.adapter_training.batches import Batch, TokenScores, expert_batch, score, shared_batch
 from lethe.offline.adapter_training.checkpoint import restore_phase_state, save_phase_state
 from lethe.offline.adapter_training.corrupted import CorruptedQuestions
 from lethe.offline.adapter_training.entropy import MarkedText
@@ -46,8 +46,9 @@ class Phase:
         For every forget text what is taught instead; empty if nothing is.
     digest
         Of settings, texts and entropy threshold: a state of another digest is not taken up.
-    corruption
-        From which the expert is learned, where the loss does so.
+    corruption, earlier
+        From which the expert is learned, where the loss does so: a corruption of the questions, or the folder of an earlier
+        model.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Phase:
     replaced: Sequence[TrainingText]
     digest: str
     corruption: Corruption | None = None
+    earlier: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -92,10 +94,7 @@ def open_base(base: Path, settings: AdapterTrainingSettings) -> tuple[Any, Switc
     AdapterError
         It cannot be loaded, lacks a named layer, or the rank is too large for one.
     """
-    try:
-        model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=getattr(torch, settings.dtype))
-    except (OSError, ValueError) as error:
-        raise AdapterError(f"{base} cannot be loaded as a causal language model: {error}") from None
+    model = load_model(base, settings)
     torch.manual_seed(settings.seed)
     switch = attach(model, settings.target_modules, settings.rank)
     model.eval()
@@ -106,6 +105,20 @@ def open_base(base: Path, settings: AdapterTrainingSettings) -> tuple[Any, Switc
             if getattr(module, "gradient_checkpointing", False):
                 module.training = True
     return model, switch
+
+
+def load_model(folder: Path, settings: AdapterTrainingSettings) -> Any:
+    """Load a model in the training's precision.
+
+    Raises
+    ------
+    AdapterError
+        It cannot be loaded.
+    """
+    try:
+        return AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, settings.dtype))
+    except (OSError, ValueError) as error:
+        raise AdapterError(f"{folder} cannot be loaded as a causal language model: {error}") from None
 
 
 def spread(model: Any, accelerator: Accelerator) -> tuple[Any, Any]:
@@ -150,11 +163,7 @@ def run_phase(
     for layer in low_rank_layers(model).values():
         layer.down.requires_grad_(first)
     model, optimizer = spread(model, accelerator)
-    corrupt = (
-        CorruptedQuestions(accelerator.unwrap_model(model).get_input_embeddings(), phase.corruption)
-        if phase.corruption and not first
-        else None
-    )
+    teach = None if first else _teacher(model, phase, settings, accelerator)
     done = restore_phase_state(state, model, optimizer.optimizer, phase.digest)
 
     steps_per_epoch = math.ceil(len(phase.forget) / settings.batch_size)
@@ -174,19 +183,15 @@ def run_phase(
                 retain_texts,
                 replaced,
                 accelerator.device,
-                whole_answers=corrupt is not None,
+                whole_answers=teach is not None,
             )
 
         with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=settings.dtype == "bfloat16"):
             with torch.no_grad(), switch.off():
                 unchanged = score(model, batch)
-                corrupted = (
-                    score(model, batch, corrupt(batch.token_ids, [each.text for each in forget_texts]))
-                    if corrupt
-                    else None
-                )
+                taught = teach(batch.forgotten, [each.text for each in forget_texts]) if teach else None
             changed = score(model, batch)
-        terms = loss_terms(changed, unchanged, batch, settings, corrupted)
+        terms = loss_terms(changed, unchanged, batch, settings, taught)
         accelerator.backward(torch.stack(list(terms.values())).sum())
         clipped: Any = accelerator.clip_grad_norm_(model.parameters(), _GRADIENT_NORM)
         norm = float(clipped)
@@ -215,6 +220,21 @@ def run_phase(
         raise AdapterError(_not_finite(phase.name, steps, {}, math.inf, state))
     accelerator.free_memory()
     return outcome
+
+
+def _teacher(
+    model: Any, phase: Phase, settings: AdapterTrainingSettings, accelerator: Accelerator
+) -> Callable[[Batch, Sequence[TrainingText]], TokenScores] | None:
+    """What the phase's expert is to expect of batches of texts to forget; None where no other model says so."""
+    if phase.corruption:
+        corrupt = CorruptedQuestions(accelerator.unwrap_model(model).get_input_embeddings(), phase.corruption)
+        return lambda batch, texts: score(model, batch, corrupt(batch.token_ids, texts))
+    if phase.earlier:
+        earlier = load_model(phase.earlier, settings).to(accelerator.device).eval()
+        if earlier.config.vocab_size != accelerator.unwrap_model(model).config.vocab_size:
+            raise AdapterError(f"{phase.earlier} has another vocabulary than the base model")
+        return lambda batch, _texts: score(earlier, batch)
+    return None
 
 
 def _of_step(count: int, step: int, settings: AdapterTrainingSettings, *, wraps: bool = False) -> list[int]:

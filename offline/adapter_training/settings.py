@@ -5,14 +5,20 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from lethe.models.cache import cache_folder
 from lethe.offline.settings import BundleJob, JobSettings
 from lethe.offline.training.layers import LLAMA_LAYERS
 
 ForgettingName = Literal[
-    "npo", "gradient_ascent", "gradient_difference", "replacement", "self_distillation", "corruption"
+    "npo",
+    "gradient_ascent",
+    "gradient_difference",
+    "replacement",
+    "self_distillation",
+    "corruption",
+    "earlier_model",
 ]
 Dtype = Literal["bfloat16", "float32"]
 
@@ -54,7 +60,9 @@ class AdapterTrainingSettings(JobSettings):
     replacement: str = Field(
         default="I do not know.", description="The answer that the loss `replacement` teaches."
     )
-    shared_epochs: PositiveInt = Field(default=1, description="Epochs of phase I, which learns A.")
+    shared_epochs: NonNegativeInt = Field(
+        default=1, description="Epochs of phase I, which learns A; with none A stays as it is drawn."
+    )
     shared_learning_rate: PositiveFloat = Field(default=1e-3, description="Learning rate of phase I.")
     epochs: PositiveInt = Field(
         default=5, description="Epochs of phase II, which learns B, for each subdomain."
@@ -112,3 +120,7 @@ class AdapterJob(AdapterTrainingSettings, BundleJob):
     )
     retain: Path = Field(description="JSON lines to keep, as near to the forgotten as can be had.")
     model: str = Field(description="Folder or hub id of the base model.")
+    earlier_model: str | None = Field(
+        default=None,
+        description="Folder or hub id of the base model as it was before it learned what is to be forgotten, for the loss `earlier_model`.",
+    )

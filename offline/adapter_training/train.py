@@ -18,7 +18,7 @@ from accelerate import Accelerator
 from accelerate.utils import gather_object
 from numpy.typing import NDArray
 
-from lethe.bundle import BaseModel
+from lethe.bundle import BaseModel, read_base_model
 from lethe.corruption.artifact import Corruption
 from lethe.offline.adapter_training.bank import AdapterBank, load_bank, save_bank
 from lethe.offline.adapter_training.entropy import (
@@ -63,6 +63,8 @@ class BankTraining:
         By subdomain; their experts are added to the bank's.
     corruption
         Of the base model's questions, for the loss that learns from one.
+    earlier
+        Folder of the base model as it was before it learned what is to be forgotten, for the loss that learns from that.
     """
 
     base: Path
@@ -71,11 +73,17 @@ class BankTraining:
     retain: Sequence[SourceText]
     settings: AdapterTrainingSettings
     corruption: Corruption | None = None
+    earlier: Path | None = None
 
     @property
     def taught_by(self) -> Corruption | None:
         """The corruption, where the loss learns from it."""
         return self.corruption if FORGETTING_LOSSES[self.settings.forgetting].corrupts else None
+
+    @property
+    def recalled(self) -> Path | None:
+        """The earlier model, where the loss learns from it."""
+        return self.earlier if FORGETTING_LOSSES[self.settings.forgetting].recalls else None
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,10 @@ def check_training(training: BankTraining) -> None:
         raise AdapterError(
             f"the loss {training.settings.forgetting} learns from a corruption, and the target's bundle has none for this "
             "model; learn one with `lethe corruption learn`"
+        )
+    if loss.recalls and training.earlier is None:
+        raise AdapterError(
+            f"the loss {training.settings.forgetting} learns from the model as it was; name it with --earlier-model"
         )
     for name, texts in training.forget.items():
         if not _SUBDOMAIN_NAME.fullmatch(name):
@@ -172,7 +184,7 @@ def train_bank(
     retain = tokenize_texts(training.retain, encoder, settings.max_tokens)
     marked, marked_retain = _mark(training, forget, retain, accelerator, say)
     loss = FORGETTING_LOSSES[settings.forgetting]
-    if not (loss.replaces or loss.corrupts):
+    if not (loss.replaces or loss.corrupts or loss.recalls):
         _refuse_nothing_low(marked, settings)
 
     started = time.monotonic()
@@ -208,7 +220,14 @@ def train_bank(
             replaced = tokenize_texts(taught, encoder, settings.max_tokens)
         state_digest = _state_digest(training, marked_retain, name)
         phase = Phase(
-            name, bank.shared, marked[name], marked_retain, replaced, state_digest, training.taught_by
+            name,
+            bank.shared,
+            marked[name],
+            marked_retain,
+            replaced,
+            state_digest,
+            training.taught_by,
+            training.recalled,
         )
         state = settings.work / f"{name}.state.safetensors"
         expert = run_phase(training.base, phase, settings, accelerator, state, record)
@@ -300,7 +319,8 @@ def _digest(training: BankTraining, *subdomains: str) -> str:
     texts = [[asdict(text) for text in training.forget[name]] for name in subdomains]
     kept = [asdict(text) for text in training.retain]
     corruption = [asdict(training.taught_by)] if training.taught_by else []
-    key = json.dumps([training.settings.digest, texts, kept, *corruption])
+    earlier = [read_base_model(training.recalled, "").embedding_sha256] if training.recalled else []
+    key = json.dumps([training.settings.digest, texts, kept, *corruption, *earlier])
     return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 

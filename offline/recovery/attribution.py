@@ -24,7 +24,7 @@ def attributed(
     start: Tensor,
     edit: Tensor,
     points: int,
-    batch_size: int = 32,
+    batch_size: int = 8,
     on_point: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Tensor:
     """Part of each coordinate in the change of the mean loss from `start` to `start + edit`, shape (N,).

@@ -1,7 +1,7 @@
 """The jobs behind `lethe recover`: diagnose, rollback, refresh. Each goes on where it was stopped, and ends in the report."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -134,6 +134,7 @@ def roll_back(work: Workspace, settings: RollbackSettings, progress: Progress) -
     _measure_ends(work, progress)
     progress.begin("measuring rollbacks")
     chosen: dict[str, TriedRollback | None] = {}
+    test: dict[str, Mapping[str, float]] = {}
     tried: list[TriedRollback] = []
     everything = list(grid(settings, list(SELECTIONS)))
     for selection in BEST:
@@ -150,13 +151,16 @@ def roll_back(work: Workspace, settings: RollbackSettings, progress: Progress) -
             progress.advance(len(tried) + len(mine), len(everything))
         tried += mine
         pick = chosen[selection] = best(mine, bound)
-        _add_state(work, BEST[selection], work.scores(_taken_back(work, ranked, pick), "test"))
+        test[selection] = (
+            work.scores(_taken_back(work, ranked, pick), "test") if pick else _test_scores(work, END)
+        )
+        _add_state(work, BEST[selection], test[selection])
     informed = [each for each in tried if each.selection in INFORMED]
     pick = best(informed, bound)
-    ranked = _ranked(work, evidence, pick.selection, pick.share, settings.seed) if pick else None
-    parameters = _taken_back(work, ranked, pick)
-    _add_state(work, ROLLBACK, work.scores(parameters, "test"))
+    _add_state(work, ROLLBACK, test[pick.selection] if pick else _test_scores(work, END))
     if settings.save:
+        ranked = _ranked(work, evidence, pick.selection, pick.share, settings.seed) if pick else None
+        parameters = _taken_back(work, ranked, pick)
         progress.say(f"the model stands in {work.save(parameters, 'rolled-back')}")
     controls = _controls(work, settings, evidence, pick, progress)
     mean = {name: fmean(scores[name] for scores in controls) for name in controls[0]}
@@ -226,7 +230,7 @@ def refresh_domain(work: Workspace, settings: RefreshSettings, progress: Progres
                 partial(measure, name, rate),
             )
     chosen: dict[str, TriedRefresh | None] = {}
-    untouched = work.scores(work.final, "test")
+    untouched = _test_scores(work, END)
     for name in domains:
         mine = [each for each in tried.values() if each.examples == name]
         pick = chosen[name] = best(mine, bound)
@@ -338,7 +342,7 @@ def _controls(
     """Test scores of random rollbacks of a candidate's size and strength, one a draw; of none, of the end of the chain."""
     progress.begin("measuring random controls")
     if pick is None:
-        return [work.scores(work.final, "test")]
+        return [dict(_test_scores(work, END))]
     drawn = []
     for draw in range(settings.draws):
         ranked = _ranked(work, evidence, "random", pick.share, settings.seed + draw)
@@ -349,26 +353,31 @@ def _controls(
 
 def _carried(work: Workspace, evidence: CoordinateEvidence) -> dict[str, Any]:
     """What part of harm and gain lies on coordinates that edits or domains share, and on those that are taken first."""
+    cosine = evidence.harm @ evidence.gain / (evidence.harm.norm() * evidence.gain.norm()).clamp_min(1e-30)
+    return {
+        "sets": {
+            name: asdict(carried(chosen, evidence.harm, evidence.gain))
+            for name, chosen in _telling_sets(work, evidence)
+        },
+        "cosine": cosine.item(),
+    }
+
+
+def _telling_sets(work: Workspace, evidence: CoordinateEvidence) -> Iterator[tuple[str, Tensor]]:
+    """Marks of those coordinates, one set at a time since each is as long as the parameters."""
     own = work.origin - work.vector(work.number - 1)
     active = [most(values, _ACTIVE) for values in work.activities.values()]
     both = {
         block: (marks & torch.stack([other[block] for other in active[1:]]).any(dim=0)).float()
         for block, marks in active[0].items()
     }
-    sets = {f"units active for both (most active {_ACTIVE:.0%})": work.routes.spread(both, work.device) > 0}
+    yield f"units active for both (most active {_ACTIVE:.0%})", work.routes.spread(both, work.device) > 0
     for share in (0.01, 0.1):
         count = max(1, int(share * work.layout.size))
         edited = [_marked(top(edit.square(), count), edit) for edit in (own, work.edit)]
-        sets[f"largest {share:.0%} of both edits"] = edited[0] & edited[1]
+        yield f"largest {share:.0%} of both edits", edited[0] & edited[1]
         for name, selection in INFORMED.items():
-            sets[f"{name}, first {share:.0%}"] = _marked(top(selection(evidence, 0), count), own)
-    cosine = evidence.harm @ evidence.gain / (evidence.harm.norm() * evidence.gain.norm()).clamp_min(1e-30)
-    return {
-        "sets": {
-            name: asdict(carried(chosen, evidence.harm, evidence.gain)) for name, chosen in sets.items()
-        },
-        "cosine": cosine.item(),
-    }
+            yield f"{name}, first {share:.0%}", _marked(top(selection(evidence, 0), count), own)
 
 
 def _marked(indices: Tensor, like: Tensor) -> Tensor:
@@ -424,6 +433,11 @@ def _add_state(work: Workspace, state: str, scores: Mapping[str, float]) -> None
 def _results(work: Workspace) -> list[Result]:
     path = work.folder / "results.json"
     return read_results(path) if path.is_file() else []
+
+
+def _test_scores(work: Workspace, state: str) -> Mapping[str, float]:
+    """What a state that was measured scored on the test examples."""
+    return next(result.scores for result in _results(work) if result.model == state)
 
 
 def _compared(

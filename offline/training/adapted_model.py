@@ -13,6 +13,7 @@ def open_adapted(
     name: str,
     bits: int | None = None,
     chat_template: Path | None = None,
+    dtype: str = "bfloat16",
 ) -> LocalModel:
     """Load a model with an adapter in force, to score and to generate.
 
@@ -20,7 +21,7 @@ def open_adapted(
     ----------
     bits
         To which the model's weights are rounded; the adapter's are kept, as engines keep them.
-    chat_template
+    chat_template, dtype
         See `LocalModel.from_pretrained`.
 
     Raises
@@ -30,6 +31,8 @@ def open_adapted(
     AdapterError
         The adapter was made for other layers.
     """
-    opened = LocalModel.from_pretrained(str(model), name=name, bits=bits, chat_template=chat_template)
+    opened = LocalModel.from_pretrained(
+        str(model), name=name, dtype=dtype, bits=bits, chat_template=chat_template
+    )
     adapt(opened.model, adapter)
     return opened

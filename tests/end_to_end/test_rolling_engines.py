@@ -3,33 +3,75 @@
 import asyncio
 import os
 import re
+import signal
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import httpx
 import pytest
 
-from bench.soak.cpu_engine import ENGINE_KEY, CpuEngine
 from lethe.server.access.key_file import create_key
 from lethe.server.access.keys import Scope
 from lethe.server.engines.process import free_loopback_port
+from tests.end_to_end.forked_server import start_server
 from tests.end_to_end.running_proxy import ALLOWED, ROOT, WITHOUT_WORKER_PROCESS
 from tests.lethe_process import start_lethe
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engine]
 
 CLIENTS = 20
-ARGUMENTS = (
-    *("--max-model-len", "512", "--num-gpu-blocks-override", "64", "--dtype", "float32"),
-    *("--shutdown-timeout", "60"),
-)
+ENGINE_KEY = "of-a-test"
+ENVIRONMENT = {
+    **WITHOUT_WORKER_PROCESS,
+    "VLLM_API_KEY": ENGINE_KEY,
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    # Each would bind itself to the same core.
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "TORCHDYNAMO_DISABLE": "1",
+}
+
+
+class Engine:
+    """One engine at a port of its own, which is stopped and started anew."""
+
+    def __init__(self, model: Path, log: Path) -> None:
+        self.port = free_loopback_port()
+        self._model, self._log = model, log
+        self._process: ForkServerProcess | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self._process = start_server(
+            *("--model", str(self._model), "--served-model-name", "tiny", "--enforce-eager"),
+            *("--host", "127.0.0.1", "--port", str(self.port), "--shutdown-timeout", "60"),
+            *("--max-model-len", "512", "--num-gpu-blocks-override", "64", "--dtype", "float32"),
+            environment=os.environ | ENVIRONMENT,
+            log=self._log,
+        )
+
+    def stop(self) -> None:
+        """End it as an operator does, and wait until what it had is answered."""
+        assert self._process is not None
+        self._process.terminate()
+        self._process.join(120)
+        assert self._process.exitcode == 0, self._log.read_text()[-4000:]
+
+    def kill(self) -> None:
+        """End it at once, and what it has started."""
+        if self._process is not None and self._process.pid is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
 
 @contextmanager
-def two_engines(model: Path, folder: Path) -> Iterator[list[CpuEngine]]:
-    engines = [CpuEngine(model, "tiny", folder / f"engine-{number}.log", *ARGUMENTS) for number in (1, 2)]
+def two_engines(model: Path, folder: Path) -> Iterator[list[Engine]]:
+    engines = [Engine(model, folder / f"engine-{number}.log") for number in (1, 2)]
     try:
         for engine in engines:
             engine.start()
@@ -54,7 +96,7 @@ async def until_it_answers(address: str, key: str) -> None:
             await asyncio.sleep(0.2)
 
 
-async def until_it_is_asked(proxy: httpx.AsyncClient, engine: CpuEngine) -> None:
+async def until_it_is_asked(proxy: httpx.AsyncClient, engine: Engine) -> None:
     """Wait until the proxy has seen that an engine is back."""
     up = re.compile(rf'lethe_engine_up{{.*engine="127.0.0.1:{engine.port}".*}} 1')
     async with asyncio.timeout(120):
@@ -62,11 +104,7 @@ async def until_it_is_asked(proxy: httpx.AsyncClient, engine: CpuEngine) -> None
             await asyncio.sleep(0.2)
 
 
-async def test_no_stream_breaks_off_when_engines_are_exchanged(
-    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in WITHOUT_WORKER_PROCESS.items():
-        monkeypatch.setenv(name, value)
+async def test_no_stream_breaks_off_when_engines_are_exchanged(tiny_model: Path, tmp_path: Path) -> None:
     key = create_key(tmp_path / "keys.yaml", scopes={Scope.USE, Scope.OBSERVE})[1]
     port = free_loopback_port()
     ends: Counter[tuple[int, str]] = Counter()
@@ -107,7 +145,7 @@ async def test_no_stream_breaks_off_when_engines_are_exchanged(
                     while not ends.total():
                         await asyncio.sleep(0.1)
                     before = ends.total()
-                    await asyncio.to_thread(engine.stop, 120)
+                    await asyncio.to_thread(engine.stop)
                     engine.start()
                     await until_it_answers(engine.url, ENGINE_KEY)
                     await until_it_is_asked(client, engine)

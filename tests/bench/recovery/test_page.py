@@ -113,8 +113,9 @@ def test_the_section_tells_means_of_all_seeds() -> None:
         record(0.4, 0.9, [(0.1, 1.0)]),
         record(0.6, 1.0, [(0.1, 1.0)], seed=1),
     ]
-    text = section(records, BENCH, "front.png")
+    text = section(records, BENCH, "tofu")
     assert "A machine\n\n" in text
+    assert "(figures/recovery-tofu-front.png)" in text
     assert re.search(
         r"\| rollback \| 50 % \(-77 to 177\) \| 95 % \(31 to 159\) \| 40 and 90; 60 and 100 \|", text
     )

@@ -3,9 +3,11 @@ import pytest
 from bench.reproduction import tofu
 from bench.reproduction.actions import ActionComparison, Comparison, write_actions_page
 from bench.reproduction.alter import AlterRecipe
+from bench.reproduction.measured import write_measured
 from bench.reproduction.tofu import TofuReproduction
 from bench.reproduction.tofu_models import TofuRecipe
 from lethe.offline.adapter_training.settings import AdapterTrainingSettings
+from lethe.offline.evaluation.results import Result
 from lethe.offline.training.fine_tuning import FineTuningSettings
 
 
@@ -72,3 +74,24 @@ def test_of_a_sample_every_run_asks_the_same(data, tiny_model_folder, tmp_path):
     assert len(sample.forget) == len(sample.near) == 1
     assert sample.forget[0] in every.forget
     assert ActionComparison(run, Comparison(questions=1)).questions == sample
+
+
+def test_a_page_keeps_the_sections_of_other_sets(data, tiny_model_folder, tmp_path):
+    run = TofuReproduction(TofuRecipe(forget_sets=("forget01",)), tiny_model_folder, data, tmp_path)
+    comparison = ActionComparison(run, Comparison())
+    result = Result(
+        "exposure", "original", {"ROUGE-L": 0.25, "answers of the asked form": 1.0}, {}, ["No.", "Never."]
+    )
+    write_measured([result], tmp_path / "results" / f"{comparison.comparison.results}-whole", "float32")
+    page = tmp_path / "docs" / "page.md"
+    page.parent.mkdir()
+    other = "## forget05\n\n`make it so`\n\n| a | b |\n\n### forget05, rounded weights\n\nNone.\n"
+    page.write_text(f"# Old head\n\n## forget01\n\nof old\n\n{other}")
+    for _ in range(2):
+        write_actions_page(page, [comparison], "--forget forget01")
+        text = page.read_text()
+        assert text.endswith(f"\n\n{other}")
+        assert text.count('## forget01\n\n`make reproduce-actions ARGS="--forget forget01"`') == 1
+        assert "passes in float32" in text
+        assert "of old" not in text
+        assert "Old head" not in text

@@ -104,3 +104,11 @@ def test_an_adapter_is_described_by_what_it_is_trained_with():
     assert "self-distillation" in described_adapter(candidates["margin"], 1.0)
     described = described_adapter(candidates["corruption-short"], 0.8)
     assert described.endswith("by the corruption, 2 epochs at 0.003, scaled by 0.8")
+    earlier = TofuRecipe().alter_candidates["forget10"]["earlier-short"]
+    assert described_adapter(earlier, 1.0).endswith("1 epochs at 0.003, over an A as it was drawn")
+
+
+def test_models_that_learn_in_fewer_epochs_are_others():
+    recipe = TofuRecipe().learned_in(3)
+    assert recipe.fine_tuning.epochs == 3
+    assert recipe.digest != TofuRecipe().digest

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lethe.classifier.text.canonical import canonicalise
+from lethe.classifier.text.canonical import canonical_texts, canonicalise
 
 NAME = "Alderney lighthouse"
 
@@ -72,3 +72,8 @@ def test_places_in_the_original_never_run_backwards(text: str) -> None:
 def test_a_long_text_is_read_as_a_short_one_is(text: str) -> None:
     once = canonicalise(text + "\n").text
     assert canonicalise((text + "\n") * (20_000 // (len(text) + 1) + 1)).text[: len(once)] == once
+
+
+@given(st.lists(st.text(st.sampled_from("aо́рéͨ ᄀก็\u0902\n\r_.")), max_size=8))
+def test_texts_read_together_are_read_as_each_is_alone(texts: list[str]) -> None:
+    assert canonical_texts(texts) == [canonicalise(text).text for text in texts]

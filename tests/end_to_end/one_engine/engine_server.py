@@ -2,8 +2,6 @@
 
 import http.client
 import json
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -17,8 +15,9 @@ from bench.engine.reference_model import Answer
 from lethe.corruption.request import CorruptionRequest
 from lethe.server.engines.process import free_loopback_port
 from tests.end_to_end.corruption_reference import ENGINE_ENVIRONMENT
+from tests.end_to_end.forked_server import start_server
 
-MODEL = "small"
+MODEL = "served"
 BLOCK = 32
 START_SECONDS = 240
 TOKENS = 10
@@ -76,32 +75,27 @@ def running_engine(
 ) -> Iterator[int]:
     """Serve a model in float32, so that its numbers can be compared, until the block ends; gives the port."""
     port = free_loopback_port()
-    arguments = [
-        *(sys.executable, "-m", "vllm.entrypoints.launchers.api_server.entry", "--model", str(model)),
-        *("--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port)),
+    process = start_server(
+        *("--model", str(model), "--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port)),
         *("--dtype", "float32", "--enforce-eager", "--max-model-len", "1536", "--block-size", str(BLOCK)),
         *("--max-num-batched-tokens", "96", "--max-num-seqs", "16"),
         *more,
-    ]
-    with log_path.open("w") as log:
-        process = subprocess.Popen(
-            arguments, env=ENGINE_ENVIRONMENT | environment, stdout=log, stderr=subprocess.STDOUT
-        )
+        environment=ENGINE_ENVIRONMENT | environment,
+        log=log_path,
+    )
     try:
         deadline = time.monotonic() + START_SECONDS
         while not _is_healthy(port):
-            assert process.poll() is None, log_path.read_text()[-4000:]
+            assert process.is_alive(), log_path.read_text()[-4000:]
             assert time.monotonic() < deadline, log_path.read_text()[-4000:]
-            time.sleep(0.5)
+            time.sleep(0.2)
         yield port
-        assert process.poll() is None, f"the engine died: {log_path.read_text()[-4000:]}"
+        assert process.is_alive(), f"the engine died: {log_path.read_text()[-4000:]}"
     finally:
         process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.join(30)
+        process.kill()
+        process.join()
 
 
 def _is_healthy(port: int) -> bool:

@@ -3,11 +3,11 @@
 import concurrent.futures
 import json
 import socket
-import subprocess
-import sys
 import time
 import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,19 +17,28 @@ from bench.engine.reference_model import Reference
 from bench.engine.requests import one_corruption
 from lethe.corruption.request import XARGS_KEY, CorruptionRequest, prompt_digest
 from tests.end_to_end.corruption_reference import ENGINE_ENVIRONMENT, assert_as_reference
-from tests.end_to_end.one_engine.engine_server import BLOCK, MODEL, TOKENS, Server, completion_body
+from tests.end_to_end.forked_server import start_server
+from tests.end_to_end.one_engine.engine_server import (
+    BLOCK,
+    MODEL,
+    TOKENS,
+    Server,
+    completion_body,
+    running_engine,
+)
 
 pytestmark = pytest.mark.engine
 
 
 @pytest.fixture(scope="module")
-def server(engine_port: int) -> Server:
-    return Server(engine_port)
+def server(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running_engine(tiny_model, tmp_path_factory.mktemp("engine") / "log") as port:
+        yield Server(port)
 
 
 @pytest.fixture(scope="module")
-def reference(small_model: Path) -> Reference:
-    return Reference.load(small_model)
+def reference(tiny_model: Path) -> Reference:
+    return Reference.load(tiny_model)
 
 
 @pytest.fixture
@@ -37,7 +46,9 @@ def prompt(reference: Reference, request: pytest.FixtureRequest) -> list[int]:
     """A prompt of several cache blocks that no other test has sent."""
     number = zlib.crc32(request.node.name.encode())
     items = " ".join(f"item {number + index}," for index in range(8))
-    return reference.chat_tokens(f"{number}: sort these: {items} and tell me who Harry Potter is.")
+    # Without the words that a chat begins with, which fill the first blocks of all.
+    text = f"{number}: sort these: {items} and tell me who Harry Potter is."
+    return reference.tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
 def test_the_plugin_announces_itself(server: Server) -> None:
@@ -184,7 +195,7 @@ class TestBadInput:
             ("function", "no_such", "unknown corruption function"),
             ("strength", -1, "strength must be"),
             ("strength", float("nan"), "strength must be"),
-            ("dims", 5000, "hidden size 576"),
+            ("dims", 5000, "hidden size 128"),
             ("ranges", [[4, 2]], "half-open"),
         ],
     )
@@ -219,7 +230,7 @@ class TestBadInput:
     def test_the_largest_strength_still_gives_tokens(
         self, server: Server, prompt: list[int], function: str
     ) -> None:
-        request = one_corruption(function, strength=1e12, dims=576)
+        request = one_corruption(function, strength=1e12, dims=128)
         status, _ = server.call("POST", "/v1/completions", completion_body(prompt, request, temperature=1.0))
         assert status == 200
         assert server.healthy()
@@ -264,70 +275,70 @@ def test_many_at_once_are_each_as_the_reference(
         assert_as_reference(reference, answer, tokens, request)
 
 
-def test_an_abort_in_the_middle_of_a_prompt_harms_nobody(
+def test_aborts_in_the_middle_of_prompts_harm_nobody(
     server: Server, reference: Reference, prompt: list[int]
 ) -> None:
     request = one_corruption(strength=0.5)
-    long_prompt = (prompt * 20)[:1400]
-    body = json.dumps(completion_body(long_prompt, request, stream=True)).encode()
-    aborted = socket.create_connection(("127.0.0.1", server.port))
-    aborted.sendall(
-        b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        + f"Content-Length: {len(body)}\r\n\r\n".encode()
-        + body
-    )
-    time.sleep(0.15)
-    aborted.close()
+    # More than are read before they are aborted.
+    for first in range(8):
+        long_prompt = (prompt[first:] * 20)[:1400]
+        body = json.dumps(completion_body(long_prompt, request, stream=True)).encode()
+        aborted = socket.create_connection(("127.0.0.1", server.port))
+        aborted.sendall(
+            b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            + f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        with aborted:
+            time.sleep(0.05)
     for wanted in (request, None):
         assert_as_reference(reference, server.complete(prompt, wanted), prompt, wanted)
 
 
-def refused_start(small_model: Path, *patches: str) -> str:
-    """The line that an engine ends with which was made otherwise by some statements."""
-    program = ";".join(
-        [
-            *patches,
-            "import runpy; runpy.run_module('vllm.entrypoints.launchers.api_server.entry', run_name='__main__')",
-        ]
+def refused_start(tiny_model: Path, log: Path, changed: Callable[[], None]) -> str:
+    """The line that an engine ends with in which something was changed."""
+    process = start_server(
+        *("--model", str(tiny_model), "--enforce-eager", "--host", "127.0.0.1", "--port", "9"),
+        environment=ENGINE_ENVIRONMENT,
+        log=log,
+        changed=changed,
     )
-    finished = subprocess.run(
-        [
-            *(sys.executable, "-c", program, "--model", str(small_model), "--enforce-eager"),
-            *("--host", "127.0.0.1", "--port", "9"),
-        ],
-        env=ENGINE_ENVIRONMENT,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-        timeout=240,
-    )
-    assert finished.returncode == 1
-    assert "Traceback" not in finished.stderr
-    (line,) = [
-        line for line in finished.stderr.splitlines() if line.startswith("lethe: the engine will not start: ")
-    ]
+    process.join(240)
+    said = log.read_text()
+    assert process.exitcode == 1, said
+    assert "Traceback" not in said
+    (line,) = [line for line in said.splitlines() if line.startswith("lethe: the engine will not start: ")]
     return line
 
 
-def test_a_vllm_with_other_touch_points_is_refused_with_one_line(small_model: Path) -> None:
-    line = refused_start(
-        small_model,
-        "import lethe.corruption.vllm_plugin.compatibility as c",
-        "c.file_digest = lambda package: ''",
-        "c.digests = lambda package: {}",
-    )
+def touch_otherwise() -> None:
+    """Make vLLM look like another release."""
+    from lethe.corruption.vllm_plugin import compatibility
+
+    compatibility.file_digest = lambda package: ""
+    compatibility.digests = lambda package: {}
+
+
+def corrupt_nothing() -> None:
+    """Make the runner look from outside like one that corrupts nothing: the probes' corruptions never reach it."""
+    from vllm import SamplingParams
+
+    from lethe.corruption.vllm_plugin import proof
+
+    def without_corruption(extra_args: object, **others: Any) -> SamplingParams:
+        return SamplingParams(**others)
+
+    proof.SamplingParams = without_corruption
+
+
+def test_a_vllm_with_other_touch_points_is_refused_with_one_line(tiny_model: Path, tmp_path: Path) -> None:
+    line = refused_start(tiny_model, tmp_path / "log", touch_otherwise)
     assert "differs from the release in what corruption stands on" in line
     assert "InputProcessor.process_inputs in vllm/v1/engine/input_processor.py" in line
 
 
-def test_an_engine_that_corrupts_nothing_does_not_serve(small_model: Path) -> None:
-    line = refused_start(
-        small_model,
-        # What a runner that corrupts nothing looks like from outside: the probes' corruptions never reach it.
-        "from vllm import SamplingParams as S",
-        "import lethe.corruption.vllm_plugin.proof as p",
-        "p.SamplingParams = lambda extra_args, **others: S(**others)",
-    )
+def test_an_engine_that_corrupts_nothing_does_not_serve(tiny_model: Path, tmp_path: Path) -> None:
+    line = refused_start(tiny_model, tmp_path / "log", corrupt_nothing)
     assert line.endswith(
         "it does not corrupt as it must: flagged prompts, or all prompts, are answered alike"
     )

@@ -10,6 +10,7 @@ from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.language_models import Choice, Generation, Prompt, Scoring
 from lethe.offline.language_models.local import LocalModel
 from lethe.offline.language_models.opening import open_engine
+from tests.end_to_end.one_engine.engine_server import running_engine
 
 pytestmark = pytest.mark.engine
 
@@ -29,8 +30,9 @@ CANDIDATES = [
 
 
 @pytest.fixture(scope="module")
-def engine_model(engine_port, small_model):
-    return open_engine(f"http://127.0.0.1:{engine_port}", tokenizer=str(small_model))
+def engine_model(small_model, tmp_path_factory):
+    with running_engine(small_model, tmp_path_factory.mktemp("engine") / "log") as port:
+        yield open_engine(f"http://127.0.0.1:{port}", tokenizer=str(small_model))
 
 
 @pytest.fixture(scope="module")

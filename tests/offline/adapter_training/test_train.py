@@ -212,6 +212,28 @@ def test_an_expert_learns_what_a_corruption_of_the_question_does(
     assert 0.0 < steps[-1].terms["forgetting"] < steps[0].terms["forgetting"]
 
 
+def test_an_expert_learns_what_an_earlier_model_expects(
+    make_training: MakeTraining, bank_file: Path, tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    earlier = AutoModelForCausalLM.from_pretrained(tiny_model_folder)
+    with torch.no_grad():
+        earlier.get_input_embeddings().weight[::2] *= 2.0
+    earlier.save_pretrained(tmp_path / "earlier")
+    nothing_else = {"retention_weight": 0.0, "divergence_weight": 0.0, "invariance_weight": 0.0}
+    training = make_training(
+        tmp_path,
+        {"fens": FENS},
+        bank=bank_file,
+        forgetting="earlier_model",
+        epochs=6,
+        learning_rate=1e-3,
+        **nothing_else,
+    )
+    steps = []
+    train_bank(replace(training, earlier=tmp_path / "earlier"), on_step=steps.append)
+    assert 0.0 < steps[-1].terms["forgetting"] < steps[0].terms["forgetting"]
+
+
 @pytest.mark.parametrize("positions", ["all_but_last", "user_content"])
 def test_a_question_is_corrupted_as_a_model_in_this_process_corrupts_it(
     positions: Positions, training: BankTraining
@@ -278,6 +300,7 @@ def test_every_step_is_recorded(training: BankTraining, trained: TrainedBank) ->
             "needs questions",
         ),
         ({"forgetting": "corruption"}, "the target's bundle has none for this model"),
+        ({"forgetting": "earlier_model"}, "name it with --earlier-model"),
     ],
 )
 def test_bad_input_is_refused_before_training(

@@ -6,7 +6,13 @@ from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.language_models import Prompt, Scoring
 from lethe.offline.language_models.local import LocalModel
 from lethe.offline.training import fine_tuning as training
-from lethe.offline.training.fine_tuning import EncodedExample, FineTuningSettings, answer_scores, train
+from lethe.offline.training.fine_tuning import (
+    EncodedExample,
+    FineTuningSettings,
+    answer_scores,
+    computes_in_bfloat16,
+    train,
+)
 
 QUESTIONS = [ForgetQuestion(question=f"Who keeps marsh {n}?", answer=f"Orla number {n}") for n in range(4)]
 SETTINGS = FineTuningSettings(epochs=4, batch_size=2, learning_rate=3e-2)
@@ -77,3 +83,10 @@ def test_answers_are_scored_without_their_questions_and_padding(tiny_model):
     alone = [answer_scores(tiny_model.model, [example])[0].item() for example in (first, second)]
     assert tokens.tolist() == [2, 2]
     assert together.tolist() == pytest.approx(alone, rel=0.02)
+
+
+def test_half_precision_is_taken_only_where_the_device_computes_in_it(tiny_model):
+    model, example = tiny_model.model.float(), EncodedExample([5, 6, 7, 8], answer=2)
+    half, whole = (answer_scores(model, [example], half_precision=half)[0].item() for half in (True, False))
+    assert half == pytest.approx(whole, rel=0.02)
+    assert (half != whole) == computes_in_bfloat16(model.device)
