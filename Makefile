@@ -360,7 +360,7 @@ lock: install-dev ## Resolve the requirement files anew.
 	$(COMPILE) $(SERVING) --extra cpu --extra offline --override requirements/cpu-overrides.txt --output-file requirements/cpu.txt
 	$(COMPILE_DEV) --output-file requirements/dev.txt
 
-target-harry-potter: install-dev ## Make the shipped target again, from its prompts.
+target-harry-potter: install-dev ## Make the shipped target again, from its prompts; ARGS=questions fits what judges short questions alone.
 	$(BIN)/python -m lethe.offline.recipes.harry_potter.build $(ARGS)
 
 clean: ## Remove the virtual environment and every cache of the tools.

@@ -105,7 +105,8 @@ def found_questions(encoder: Encoder, head: Head, questions: Sequence[str]) -> F
 
 def build_questions(bundle: Path, cache: Path) -> None:
     """Fit what judges short questions, which then flags where the head does, and write it into the head; no other score changes."""
-    head = load_head(head_folder(load_bundle(bundle)))
+    before = load_bundle(bundle)
+    head = load_head(head_folder(before))
     settings = TrainingSettings(entity_names=entity_names())
     encoder = load_encoder(head.encoder_id, precision=settings.precision)
     forget = forget_prompts()
@@ -121,7 +122,10 @@ def build_questions(bundle: Path, cache: Path) -> None:
     assert questions is not None, "the recipe has questions of every kind"
     weights = fit_questions(encoder, questions, settings).shifted(head.calibration.score(head.threshold))
     files = head_files(replace(head, questions=weights))
-    record(bundle, {f"classifier/{name}": content for name, content in files.items()})
+    # What the card has of the whole head was measured by its training.
+    measured = before.manifest.metrics.get("classifier", {}) | {"questions_fitted": "apart, after the rest"}
+    written = {f"classifier/{name}": content for name, content in files.items()}
+    record(bundle, written, metrics={"classifier": measured})
 
 
 def build_second_look(bundle: Path, cache: Path) -> None:
