@@ -35,11 +35,16 @@ class Batch:
         return torch.stack(list(self.positions.values())).any(dim=0)
 
     @property
+    def forgets(self) -> Tensor:
+        """Whether a text has something to forget, of shape (texts,)."""
+        return self.positions["forget"].any(dim=1)
+
+    @property
     def forgotten(self) -> "Batch":
         """The texts that have something to forget, and nothing else of them that a loss reads."""
-        forgotten = self.positions["forget"]
-        texts = forgotten.any(dim=1)
-        return Batch(self.token_ids[texts], self.attention_mask[texts], {"forget": forgotten[texts]})
+        texts = self.forgets
+        forgotten = {"forget": self.positions["forget"][texts]}
+        return Batch(self.token_ids[texts], self.attention_mask[texts], forgotten)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from lethe.bundle.manifest import MANIFEST_NAME
 from lethe.corruption.artifact import Corruption, load_corruption
 from lethe.models.locate import hub_folder, local_folder
 from lethe.offline.adapter_training.bank import load_bank
+from lethe.offline.adapter_training.forgetting import FORGETTING_LOSSES
 from lethe.offline.adapter_training.phase import Step
 from lethe.offline.adapter_training.plots import plot_entropies, plot_losses
 from lethe.offline.adapter_training.recording import record_adapter
@@ -40,7 +41,8 @@ def run_adapter_job(job: AdapterJob, cache: Path, progress: Progress) -> Bundle:
     retain = read_texts(job.retain)
     base = _model_folder(job.model, cache)
     base_model = read_base_model(base, job.model)
-    earlier = _model_folder(job.earlier_model, cache) if job.earlier_model else None
+    recalls = FORGETTING_LOSSES[job.forgetting].recalls
+    earlier = _model_folder(job.earlier_model, cache) if job.earlier_model and recalls else None
     training = BankTraining(base, base_model, forget, retain, job, _corruption(job, base_model), earlier)
     check_training(training)
 

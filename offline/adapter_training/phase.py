@@ -7,7 +7,7 @@ on from it. Knows nothing about banks and files of texts.
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import compress, cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +189,10 @@ def run_phase(
         with torch.autocast(accelerator.device.type, torch.bfloat16, enabled=settings.dtype == "bfloat16"):
             with torch.no_grad(), switch.off():
                 unchanged = score(model, batch)
-                taught = teach(batch.forgotten, [each.text for each in forget_texts]) if teach else None
+                taught = None
+                if teach:
+                    forgotten = [each.text for each in compress(forget_texts, batch.forgets.tolist())]
+                    taught = teach(batch.forgotten, forgotten)
             changed = score(model, batch)
         terms = loss_terms(changed, unchanged, batch, settings, taught)
         accelerator.backward(torch.stack(list(terms.values())).sum())
@@ -231,8 +234,6 @@ def _teacher(
         return lambda batch, texts: score(model, batch, corrupt(batch.token_ids, texts))
     if phase.earlier:
         earlier = load_model(phase.earlier, settings).to(accelerator.device).eval()
-        if earlier.config.vocab_size != accelerator.unwrap_model(model).config.vocab_size:
-            raise AdapterError(f"{phase.earlier} has another vocabulary than the base model")
         return lambda batch, _texts: score(earlier, batch)
     return None
 

@@ -17,6 +17,7 @@ import numpy as np
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from numpy.typing import NDArray
+from transformers import AutoConfig
 
 from lethe.bundle import BaseModel, read_base_model
 from lethe.corruption.artifact import Corruption
@@ -101,8 +102,8 @@ def check_training(training: BankTraining) -> None:
     Raises
     ------
     AdapterError
-        A side is empty, the sides overlap, a name cannot be one, or the bank belongs to another model or already holds an
-        expert of that name that was trained otherwise.
+        A side is empty, the sides overlap, a name cannot be one, the earlier model has another vocabulary, or the bank
+        belongs to another model or already holds an expert of that name that was trained otherwise.
     """
     if not training.forget or not all(training.forget.values()):
         raise AdapterError("there is nothing to forget: give at least one text for every subdomain")
@@ -120,6 +121,8 @@ def check_training(training: BankTraining) -> None:
         raise AdapterError(
             f"the loss {training.settings.forgetting} learns from the model as it was; name it with --earlier-model"
         )
+    if training.recalled and _vocabulary(training.recalled) != _vocabulary(training.base):
+        raise AdapterError(f"{training.recalled} has another vocabulary than the base model")
     for name, texts in training.forget.items():
         if not _SUBDOMAIN_NAME.fullmatch(name):
             raise AdapterError(
@@ -234,6 +237,20 @@ def train_bank(
         bank = bank.with_expert(name, expert, _digest(training, name))
         _keep(bank, file, state, accelerator)
     return TrainedBank(bank, marked, marked_retain)
+
+
+def _vocabulary(folder: Path) -> int:
+    """How many tokens a model knows.
+
+    Raises
+    ------
+    AdapterError
+        Its configuration cannot be read.
+    """
+    try:
+        return AutoConfig.from_pretrained(folder).get_text_config().vocab_size
+    except (OSError, ValueError) as error:
+        raise AdapterError(f"{folder} has no configuration of a language model: {error}") from None
 
 
 def _mark(

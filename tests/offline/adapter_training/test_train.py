@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig
 
 from lethe.corruption.artifact import Corruption, Positions
 from lethe.corruption.transformers_hook import corrupted_embeddings
@@ -310,6 +310,17 @@ def test_bad_input_is_refused_before_training(
     with pytest.raises(AdapterError, match=message):
         train_bank(make_training(tmp_path, **changes), on_step=steps.append)
     assert steps == []
+
+
+def test_an_earlier_model_of_another_vocabulary_is_refused_before_anything_is_measured(
+    make_training: MakeTraining, tmp_path: Path
+) -> None:
+    LlamaConfig(vocab_size=7).save_pretrained(tmp_path / "earlier")
+    training = make_training(tmp_path, forgetting="earlier_model")
+    stages = []
+    with pytest.raises(AdapterError, match="another vocabulary than the base model"):
+        train_bank(replace(training, earlier=tmp_path / "earlier"), stages.append)
+    assert stages == []
 
 
 @pytest.mark.parametrize(
