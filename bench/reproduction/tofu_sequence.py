@@ -90,7 +90,7 @@ class TofuSequence:
 
     def _after(self, count: int) -> LanguageModel:
         """The full model with the sum of the first experts; each request is one training of its own."""
-        settings = self.run.recipe.experts
+        settings = self.run.recipe.experts.model_copy(update={"dtype": self.run.dtype})
         names = list(self.groups)[:count]
         label = f"sequence-{len(self.groups[names[0]])}"
         folder = self.run.work / "adapters" / label
@@ -107,7 +107,8 @@ class TofuSequence:
         assert bank is not None
         adapter = bank.compose(dict.fromkeys(names, 1.0))
         answers = self.run.work / "answers" / f"{label}-{count}-{settings.digest}.jsonl"
-        return RecordedModel(open_adapted(self.run.train("full"), adapter, f"{label}-{count}"), answers)
+        opened = open_adapted(self.run.train("full"), adapter, f"{label}-{count}", dtype=self.run.dtype)
+        return RecordedModel(opened, answers)
 
     def _score(
         self, model: LanguageModel, utility: Mapping[str, Sequence[ForgetQuestion]]
@@ -125,14 +126,14 @@ def author_groups(questions: Sequence[ForgetQuestion], authors: int) -> dict[str
     return {f"group-{n + 1}": questions[n * size : (n + 1) * size] for n in range(3)}
 
 
-def write_sequence_page(page: Path, recipe: TofuRecipe, stages: Sequence[Stage]) -> None:
+def write_sequence_page(page: Path, run: TofuReproduction, stages: Sequence[Stage]) -> None:
     """Write the page, with the picture beside it."""
     picture = page.parent / "figures" / "tofu-sequence.png"
     _plot(stages, picture)
-    replace_file(page, _page(recipe, stages, picture.name))
+    replace_file(page, _page(run, stages, picture.name))
 
 
-def _page(recipe: TofuRecipe, stages: Sequence[Stage], picture: str) -> str:
+def _page(run: TofuReproduction, stages: Sequence[Stage], picture: str) -> str:
     groups = list(stages[0].groups)
     original = next(stage for stage in stages if stage.name == "original").utility
     tables = []
@@ -148,12 +149,12 @@ def _page(recipe: TofuRecipe, stages: Sequence[Stage], picture: str) -> str:
     utility = "\n".join(
         f"| {stage.name} | {stage.utility:.4f} | {_share(stage.utility, original)} |" for stage in stages
     )
-    experts = recipe.experts
+    experts = run.recipe.experts
     return f"""# Forgetting in a row: TOFU on SmolLM2-135M-Instruct
 
 Written by `make reproduce-tofu-sequence`; nothing on this page is typed by hand.
 
-{describe_machine()}
+{describe_machine(run.dtype)}
 
 Three groups of {len(next(iter(stages[0].groups.values())).outputs)} questions of {_FORGET} are forgotten one after another, each by an expert
 of one bank: A was trained with the first request and stays, and every later request trains its own B alone (rank
@@ -218,7 +219,7 @@ def main() -> None:
     data = Path(arguments.data) if arguments.data else None
     run = TofuReproduction(recipe, prepare_smollm2(cache), data, work, timed_lines())
     stages = TofuSequence(run, author_groups(load_tofu(_FORGET, data), arguments.authors)).measure()
-    write_sequence_page(arguments.page, recipe, stages)
+    write_sequence_page(arguments.page, run, stages)
 
 
 if __name__ == "__main__":

@@ -67,8 +67,9 @@ def test_requests_in_a_row_share_one_bank_and_end_on_a_page(
     assert len(set(probabilities)) == 4, "every request changes the sum"
 
     page = tmp_path / "docs" / "page.md"
-    write_sequence_page(page, recipe, stages)
+    write_sequence_page(page, run, stages)
     text = page.read_text()
+    assert f"passes in {run.dtype}" in text
     assert f"| original | {stages[1].utility:.4f} | " in text
     assert "| forget probability, after | group-1 | group-2 | group-3 |" in text
     assert (page.parent / "figures" / "tofu-sequence.png").is_file()
