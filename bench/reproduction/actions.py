@@ -17,8 +17,8 @@ from pathlib import Path
 import pydantic
 from matplotlib import pyplot
 
-from bench.reproduction.command import Say, argument_parser, timed_lines
-from bench.reproduction.measured import machines, read_measured, write_measured
+from bench.reproduction.command import Say, argument_parser, positive_count, timed_lines
+from bench.reproduction.measured import dtype_in_name, machines, read_measured, write_measured
 from bench.reproduction.report import described_adapter, described_corruption
 from bench.reproduction.tofu import TofuReproduction, recorded
 from bench.reproduction.tofu_models import TofuRecipe, retain_part
@@ -190,7 +190,7 @@ class ActionComparison:
         return replace(exposed, model=name, scores=scores, samples=tofu.samples, intervals=intervals)
 
     def _base(self) -> LanguageModel:
-        answers = self.run.work / "answers" / "base.jsonl"
+        answers = self.run.work / "answers" / f"base{dtype_in_name(self.run.dtype)}.jsonl"
         base = LocalModel.from_pretrained(str(self.run.base), name="base", dtype=self.run.dtype)
         return recorded(base, answers)
 
@@ -288,7 +288,7 @@ def _section(page: Path, comparison: ActionComparison, results: Sequence[Result]
 {chr(10).join(comparison.machines())}
 
 SmolLM2-135M-Instruct learned {learned} and {retained} of the retain part in {recipe.fine_tuning.epochs} epochs; `retain` all of it but the {every}
-questions of {chosen.forget}. Of these {asked} are asked; {translated} of them have translations. A question is flagged by {flagged}. {adapter}
+questions of {chosen.forget}. Of these {asked} are asked; translations are there for {translated} of them. A question is flagged by {flagged}. {adapter}
 {described_corruption(comparison.run, chosen.forget)}
 leak@k is over {chosen.drawn} answers to each of {min(chosen.sampled, len(questions.forget))} questions; over-forgetting is over {len(questions.near)} retain questions, {held_out};
 utility over {recipe.utility_questions or "all"} questions of each set.
@@ -343,12 +343,16 @@ def main() -> None:
     parser.add_argument(
         "--forget", action="append", choices=["forget01", "forget05", "forget10"], help="forget01 by default"
     )
-    parser.add_argument("--epochs", type=int, help="in how many the models learn")
+    parser.add_argument("--epochs", type=positive_count, help="in how many the models learn")
     parser.add_argument("--oracle", action="store_true", help="flag by the benchmark's labels")
     parser.add_argument(
-        "--questions", type=int, help="forget questions that are asked, drawn by a seed; all by default"
+        "--questions",
+        type=positive_count,
+        help="forget questions that are asked, drawn by a seed; all by default",
     )
-    parser.add_argument("--sampled", type=int, default=40, help="of these, those that answers are drawn to")
+    parser.add_argument(
+        "--sampled", type=positive_count, default=40, help="of these, those that answers are drawn to"
+    )
     parser.add_argument(
         "--bits",
         action="append",

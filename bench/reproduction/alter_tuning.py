@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.reproduction.alter import rescale
+from bench.reproduction.measured import dtype_in_name
 from lethe.bundle.files import replace_file
+from lethe.offline.adapter_training.settings import Dtype
 from lethe.offline.evaluation.results import Result, read_results, write_results
 from lethe.offline.evaluation.tofu import TRUTH_RATIOS, TofuQuestions, evaluate_tofu
 from lethe.offline.language_models import LanguageModel
@@ -49,6 +51,8 @@ class Choice:
         Share of the utility that it keeps on the tuning questions.
     ratio
         Median truth ratio of all forget questions.
+    dtype
+        What models were run in when it was chosen.
     """
 
     name: str
@@ -58,11 +62,12 @@ class Choice:
     whole: float
     kept: float
     ratio: float
+    dtype: Dtype = "bfloat16"
 
 
 def measure_candidate(run: "TofuReproduction", forget: str, name: str) -> list[Result]:
     """Train one of a forget set's candidates, and measure it at every scale on the tuning questions, going on after the last."""
-    folder = tuning_folder(run.work, forget) / name
+    folder = tuning_folder(run.work, forget, run.dtype) / name
     kept = folder / "results.json"
     results = read_results(kept) if kept.is_file() else []
     if len(results) == len(_SCALES):
@@ -81,9 +86,9 @@ def measure_candidate(run: "TofuReproduction", forget: str, name: str) -> list[R
 
 def measure_references(run: "TofuReproduction", forget: str) -> list[Result]:
     """The retain model's truth ratios and the utility that the original has, on the same questions."""
-    folder = tuning_folder(run.work, forget) / REFERENCES
+    folder = tuning_folder(run.work, forget, run.dtype) / REFERENCES
     if (folder / "results.json").is_file():
-        return read_results(folder / "results.json")
+        return measured_references(run.work, forget, run.dtype)
     asked = tuning_questions(TofuQuestions.load(forget, run.data, run.recipe.utility_questions))
     references: Mapping[str, LanguageModel] = {
         "retain": run.model(f"retain-{forget}"),
@@ -124,15 +129,20 @@ def compare_all(references: Sequence[Result], measured: Sequence[Result]) -> lis
 
 def choose_and_keep(run: "TofuReproduction", forget: str) -> Choice:
     """Choose among the candidates that were measured, and keep the choice for `TofuReproduction.adapted`."""
-    measured = measured_candidates(run.work, forget)
-    choice = choose(measure_references(run, forget), measured)
+    measured = measured_candidates(run.work, forget, run.dtype)
+    choice = replace(choose(measure_references(run, forget), measured), dtype=run.dtype)
     replace_file(_choice_file(run.work, forget), json.dumps(vars(choice)) + "\n")
     return choice
 
 
-def measured_candidates(work: Path, forget: str) -> list[Result]:
+def measured_references(work: Path, forget: str, dtype: Dtype) -> list[Result]:
+    """What `measure_references` kept."""
+    return read_results(tuning_folder(work, forget, dtype) / REFERENCES / "results.json")
+
+
+def measured_candidates(work: Path, forget: str, dtype: Dtype) -> list[Result]:
     """What was measured so far."""
-    files = sorted(tuning_folder(work, forget).glob("*/results.json"))
+    files = sorted(tuning_folder(work, forget, dtype).glob("*/results.json"))
     return [result for file in files if file.parent.name != REFERENCES for result in read_results(file)]
 
 
@@ -142,13 +152,13 @@ def kept_choice(work: Path, forget: str) -> Choice | None:
     return Choice(**json.loads(file.read_text())) if file.is_file() else None
 
 
-def tuning_folder(work: Path, forget: str) -> Path:
-    """Where a forget set's tuning is kept."""
-    return work / "tuning" / forget
+def tuning_folder(work: Path, forget: str, dtype: Dtype) -> Path:
+    """Where what is measured to tune on a forget set is kept, apart by what models are run in."""
+    return work / "tuning" / f"{forget}{dtype_in_name(dtype)}"
 
 
 def _choice_file(work: Path, forget: str) -> Path:
-    return tuning_folder(work, forget) / "choice.json"
+    return work / "tuning" / forget / "choice.json"
 
 
 def _judged(result: Result, retain: Result, original: Result) -> Choice:

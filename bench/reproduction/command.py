@@ -28,6 +28,13 @@ def data_folder(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
     return Path(arguments.data)
 
 
+def positive_count(text: str) -> int:
+    """The type of an option that counts something of which there is at least one."""
+    if not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
 def timed_lines() -> Say:
     """Print lines with the seconds since now."""
     start = time.monotonic()

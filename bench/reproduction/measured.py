@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bench.reproduction.machine import describe_machine
 from lethe.bundle.files import replace_file
+from lethe.offline.adapter_training.settings import Dtype
 from lethe.offline.evaluation.results import Result, read_results, write_results
 
 _MACHINE = "machine.txt"
@@ -14,6 +15,11 @@ def write_measured(results: Sequence[Result], folder: Path, dtype: str) -> None:
     """Write results, the machine and what models were run in into a folder."""
     write_results(results, folder)
     replace_file(folder / _MACHINE, describe_machine(dtype) + "\n")
+
+
+def dtype_in_name(dtype: Dtype) -> str:
+    """How the name of what is kept ends by what models were run in: bfloat16 goes without saying."""
+    return "" if dtype == "bfloat16" else f"-{dtype}"
 
 
 def read_measured(work: Path, name: str, suffixes: Sequence[str]) -> list[Result]:

@@ -10,8 +10,8 @@ from bench.reproduction.alter_tuning import (
     KEPT,
     compare_all,
     kept_choice,
-    measure_references,
     measured_candidates,
+    measured_references,
     median_ratio,
 )
 from bench.reproduction.guard import has_corruption
@@ -117,7 +117,8 @@ def _tuning(run: "TofuReproduction", forget: str) -> str:
     choice = kept_choice(run.work, forget)
     if choice is None:
         return ""
-    compared = compare_all(measure_references(run, forget), measured_candidates(run.work, forget))
+    references = retain, original = measured_references(run.work, forget, choice.dtype)
+    compared = compare_all(references, measured_candidates(run.work, forget, choice.dtype))
     rows = "\n".join(
         f"| {each.name} | {each.scale:g} | {each.tuning:.3g} | {each.held_out:.3g} | {each.whole:.3g} | {each.kept:.2f} | {each.ratio:.3g} |"
         for each in compared
@@ -127,7 +128,7 @@ def _tuning(run: "TofuReproduction", forget: str) -> str:
 
 By p on every other forget question, among those that keep {KEPT:g} of the utility on a part of its questions; chosen is
 `{choice.name}` at {choice.scale:g}. The held-out questions had no part in it. The retain model's median truth ratio is
-{median_ratio(measure_references(run, forget)[0]):.3g}, the original's {median_ratio(measure_references(run, forget)[1]):.3g}.
+{median_ratio(retain):.3g}, the original's {median_ratio(original):.3g}.
 
 | candidate | scale | p, chosen by | p, held out | p, all | utility kept | median truth ratio |
 |---|---:|---:|---:|---:|---:|---:|

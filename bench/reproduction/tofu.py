@@ -20,9 +20,9 @@ from bench.reproduction.alter_tuning import (
     measure_candidate,
     measure_references,
 )
-from bench.reproduction.command import Say, argument_parser, timed_lines
+from bench.reproduction.command import Say, argument_parser, positive_count, timed_lines
 from bench.reproduction.guard import has_classifier, has_corruption, learn_into, train_classifier_into
-from bench.reproduction.measured import write_measured
+from bench.reproduction.measured import dtype_in_name, write_measured
 from bench.reproduction.report import write_page
 from bench.reproduction.serving import served
 from bench.reproduction.tofu_models import PARTS, Part, TofuRecipe, retain_part, train_tofu_model
@@ -118,7 +118,7 @@ class TofuReproduction:
         folder = self.train(name)
         return recorded(
             LocalModel.from_pretrained(str(folder), name=name, dtype=self.dtype, bits=bits),
-            self.work / "answers" / f"{folder.name}{_rounded(bits)}.jsonl",
+            self.work / "answers" / f"{folder.name}{dtype_in_name(self.dtype)}{_rounded(bits)}.jsonl",
         )
 
     def adapted(self, forget: str, bits: int | None = None) -> LanguageModel:
@@ -126,7 +126,8 @@ class TofuReproduction:
         alter, scale = self.alter(forget)
         bank = self.train_adapter(forget, alter)
         name = f"alter-{forget}-{self.recipe.ordinary_questions}"
-        answers = self.work / "answers" / f"{name}-{alter.digest}-{scale:g}{_rounded(bits)}.jsonl"
+        run_in = f"{dtype_in_name(self.dtype)}{_rounded(bits)}"
+        answers = self.work / "answers" / f"{name}-{alter.digest}-{scale:g}{run_in}.jsonl"
         opened = open_adapted(self.train("full"), bank.compose({forget: scale}), name, bits, dtype=self.dtype)
         return recorded(opened, answers)
 
@@ -299,8 +300,8 @@ def main() -> None:
         choices=["forget01", "forget05", "forget10"],
         help="sets to forget; with --full, of those that the models are trained for, the ones to go on with",
     )
-    parser.add_argument("--retain", type=int, help="how many retain questions are learned")
-    parser.add_argument("--epochs", type=int, help="in how many the models learn")
+    parser.add_argument("--retain", type=positive_count, help="how many retain questions are learned")
+    parser.add_argument("--epochs", type=positive_count, help="in how many the models learn")
     parser.add_argument(
         "--base", type=Path, help="folder of the base model; SmolLM2-135M-Instruct by default"
     )

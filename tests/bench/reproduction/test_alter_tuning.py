@@ -6,6 +6,7 @@ from bench.reproduction.alter_tuning import (
     choose,
     choose_and_keep,
     compare_all,
+    measured_candidates,
     tuning_folder,
     tuning_questions,
 )
@@ -67,10 +68,19 @@ def test_what_was_tuned_is_on_the_page_before_anything_is_compared(tmp_path):
     page = tmp_path / "docs" / "page.md"
     write_page(page, run)
     assert "## forget05" not in page.read_text()
-    write_results(REFERENCES, tuning_folder(tmp_path, "forget05") / "references")
+    write_results(REFERENCES, tuning_folder(tmp_path, "forget05", run.dtype) / "references")
     measured = [result("npo at 1", NEVER_LEARNED + 0.1, 0.5), result("npo at 0.8", NEVER_LEARNED, 0.5)]
-    write_results(measured, tuning_folder(tmp_path, "forget05") / "npo")
+    write_results(measured, tuning_folder(tmp_path, "forget05", run.dtype) / "npo")
     choose_and_keep(run, "forget05")
     write_page(page, run)
     assert "`npo` at 0.8" in page.read_text()
     assert "| npo | 0.8 | 1 | 1 | 1 | 1.00 | 1 |" in page.read_text()
+
+
+def test_what_is_measured_in_another_precision_is_kept_apart(tmp_path):
+    write_results(REFERENCES, tuning_folder(tmp_path, "forget05", "float32") / "references")
+    write_results(
+        [result("npo at 1", NEVER_LEARNED, 0.5)], tuning_folder(tmp_path, "forget05", "float32") / "npo"
+    )
+    assert [each.model for each in measured_candidates(tmp_path, "forget05", "float32")] == ["npo at 1"]
+    assert measured_candidates(tmp_path, "forget05", "bfloat16") == []

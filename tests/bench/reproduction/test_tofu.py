@@ -76,7 +76,7 @@ def test_an_adapter_is_tuned_and_what_is_measured_then_has_it(data, tiny_model_f
         result.model for name in ("plain", "worded") for result in measure_candidate(run, "forget01", name)
     ]
     assert scales[0] == "plain at 1"
-    folder = tuning_folder(run.work, "forget01") / "plain"
+    folder = tuning_folder(run.work, "forget01", run.dtype) / "plain"
     whole = read_results(folder / "results.json")
     assert "forget ROUGE-L" not in whole[0].scores
     write_results(whole[:1], folder)
