@@ -71,7 +71,7 @@ class Window:
     @property
     def is_question(self) -> bool:
         """Whether all that is read is a question; where messages meet, twice as much is read together."""
-        return is_question(self.canonical)
+        return is_question(self.canonical, disguised=self.disguised)
 
     @property
     def around(self) -> str | None:
@@ -259,18 +259,21 @@ class FirstTier:
     ) -> NDArray[np.bool_]:
         """Which stretches of questions the first tier holds back for the sake of what their embeddings may say, (N,)."""
         held = np.zeros(len(questions), bool)
-        if not questions.any() or not len(self._bank.questions):
+        if not len(self._bank.questions):
             return held
-        whole = held.copy()
         # A question fits one window.
+        whole = held.copy()
         whole[stretches.first[:-1]] = True
-        texts = (stretches.text[start:end] for start, end in stretches.bounds.tolist())
-        asking = questions & [alone or describes(text) for alone, text in zip(whole, texts, strict=True)]
+        asking = [
+            row
+            for row in questions.nonzero()[0].tolist()
+            if whole[row] or describes(stretches.text[slice(*stretches.bounds[row])])
+        ]
         if not self._settings.first_tier:
-            return asking
-        (rows,) = asking.nonzero()
-        if not len(rows):
+            held[asking] = True
+        if not asking or not self._settings.first_tier:
             return held
+        rows = np.array(asking)
         first, last = tokens.ranges(stretches.bounds[rows])
         counts = np.maximum(last - first, 1)
         vectors = self._encoder.token_vectors(tokens.ids[ranges(first, last - first)])
@@ -327,7 +330,7 @@ def _kinds(reading: Reading) -> tuple[bool, bool, bool, bool, bool]:
         reading.speculative,
         reading.lossy,
         len(reading.canonical.text) > LONGEST_QUESTION,
-        is_question(reading.canonical),
+        is_question(reading.canonical, disguised=not reading.plain),
         reading.plain,
     )
 

@@ -25,9 +25,13 @@ _LONGEST_DISGUISED = 4 * LONGEST_QUESTION
 _LEAST_DESCRIPTION = 20
 
 
-def is_question(read: AlignedText) -> bool:
-    """Whether a reading of a text is a question and nothing else; what a longer one has in quotes is none."""
-    return len(read.text) <= LONGEST_QUESTION and read.original_length <= _LONGEST_DISGUISED
+def is_question(read: AlignedText, *, disguised: bool) -> bool:
+    """Whether a reading of a text is a question and nothing else; what a longer one has in quotes is none.
+
+    Of the text as it stands only what is read counts: signs that nobody sees make it no longer.
+    """
+    short = len(read.text) <= LONGEST_QUESTION
+    return short and (not disguised or read.original_length <= _LONGEST_DISGUISED)
 
 
 def describes(sentence: str) -> bool:

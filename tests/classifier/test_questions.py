@@ -13,10 +13,11 @@ from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.facts import Facts
 from lethe.classifier.head import Head, HeadBank, load_head, save_head
-from lethe.classifier.questions import LONGEST_QUESTION, QuestionWeights
+from lethe.classifier.questions import LONGEST_QUESTION, QuestionWeights, describes, is_question
 from lethe.classifier.scoring import Scorer
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
+from lethe.classifier.text.aligned_text import AlignedText, Replacements
 from tests.classifier.conftest import MakeHead
 
 ASKED = "Who kept the lamp burning on the northernmost of the Channel Islands?"
@@ -84,6 +85,29 @@ def test_a_disguised_question_is_judged_as_one_and_what_code_has_in_quotes_is_no
     halves = ASKED[:30], ASKED[30:]
     quoted = f'{code}\nprint("{halves[0]}" + "{halves[1]}")'
     assert scored(encoder, head, quoted, first_tier=first_tier) < 0
+
+
+def test_signs_that_nobody_sees_make_a_question_no_longer(
+    encoder: Encoder, make_question_head: MakeQuestionHead
+) -> None:
+    assert scored(encoder, make_question_head(), ASKED + "\u200b" * 1000) > 0
+
+
+def test_a_question_is_short_and_in_a_disguise_at_most_four_times_as_long() -> None:
+    longest = "a" * LONGEST_QUESTION
+    assert is_question(AlignedText(longest), disguised=False)
+    assert not is_question(AlignedText(longest + "a"), disguised=False)
+
+    def decoded(length: int) -> AlignedText:
+        return AlignedText("who", Replacements.of([0], [length], [3], length))
+
+    assert is_question(decoded(4 * LONGEST_QUESTION), disguised=True)
+    assert not is_question(decoded(4 * LONGEST_QUESTION + 1), disguised=True)
+
+
+def test_twenty_bytes_of_letters_may_describe_something() -> None:
+    assert not describes("Nineteen, " + "a" * 11 + "?")
+    assert describes("Nineteen, " + "a" * 12 + "?")
 
 
 @pytest.mark.parametrize("first_tier", [True, False])

@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -29,6 +31,16 @@ def start_server(
     process = _CONTEXT.Process(target=_run, args=(arguments, dict(environment), log, changed))
     process.start()
     return process
+
+
+def end_server(process: ForkServerProcess) -> None:
+    """End it at once, and what it has started."""
+    assert process.pid is not None
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    # It may not have come to have a group.
+    process.kill()
+    process.join()
 
 
 def _run(

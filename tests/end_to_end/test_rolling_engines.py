@@ -3,10 +3,9 @@
 import asyncio
 import os
 import re
-import signal
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import pytest
 from lethe.server.access.key_file import create_key
 from lethe.server.access.keys import Scope
 from lethe.server.engines.process import free_loopback_port
-from tests.end_to_end.forked_server import start_server
+from tests.end_to_end.forked_server import end_server, start_server
 from tests.end_to_end.running_proxy import ALLOWED, ROOT, WITHOUT_WORKER_PROCESS
 from tests.lethe_process import start_lethe
 
@@ -64,9 +63,8 @@ class Engine:
 
     def kill(self) -> None:
         """End it at once, and what it has started."""
-        if self._process is not None and self._process.pid is not None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process is not None:
+            end_server(self._process)
 
 
 @contextmanager

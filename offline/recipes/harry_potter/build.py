@@ -91,10 +91,10 @@ def build_classifier(bundle: Path, cache: Path, ordinary: Sequence[Path] = ()) -
     encoder = load_encoder(settings.encoder, precision=settings.precision)
     trained.write_bundle(bundle)
     write_training_report(trained, _work(cache) / "report", bundle)
-    questions = choose_questions(trained.held_out, _KNOWN, settings.seed)
-    move_threshold(bundle, _THRESHOLD, known=found_questions(encoder, trained.head, questions))
-    # The lower threshold is for what else there is of a question than its embedding.
     build_questions(bundle, cache)
+    head = load_head(head_folder(load_bundle(bundle)))
+    questions = choose_questions(trained.held_out, _KNOWN, settings.seed)
+    move_threshold(bundle, _THRESHOLD, known=found_questions(encoder, head, questions))
 
 
 def found_questions(encoder: Encoder, head: Head, questions: Sequence[str]) -> FoundQuestions:
@@ -104,7 +104,10 @@ def found_questions(encoder: Encoder, head: Head, questions: Sequence[str]) -> F
 
 
 def build_questions(bundle: Path, cache: Path) -> None:
-    """Fit what judges short questions, which then flags where the head does, and write it into the head; no other score changes."""
+    """Fit what judges short questions, which flags where the head does at the threshold that is shipped, and write it into the head.
+
+    No other score changes: the lower threshold is for what else there is of a question than its embedding.
+    """
     before = load_bundle(bundle)
     head = load_head(head_folder(before))
     settings = TrainingSettings(entity_names=entity_names())
@@ -120,7 +123,7 @@ def build_questions(bundle: Path, cache: Path) -> None:
         made = random_sentences(encoder.words, asked, settings.vocabulary_rounds, settings.seed)
         questions = question_set(store, examples, made, settings.seed)
     assert questions is not None, "the recipe has questions of every kind"
-    weights = fit_questions(encoder, questions, settings).shifted(head.calibration.score(head.threshold))
+    weights = fit_questions(encoder, questions, settings).shifted(head.calibration.score(_THRESHOLD))
     files = head_files(replace(head, questions=weights))
     # What the card has of the whole head was measured by its training.
     measured = before.manifest.metrics.get("classifier", {}) | {"questions_fitted": "apart, after the rest"}

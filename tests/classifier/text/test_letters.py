@@ -9,5 +9,5 @@ def test_letters_count_as_the_bytes_that_they_take() -> None:
     assert letter_bytes("哪所学校") == 12
 
 
-def test_what_utf_8_cannot_hold_is_no_error() -> None:
+def test_what_utf_8_cannot_hold_is_no_letter() -> None:
     assert letter_bytes("a\ud800") == 1

@@ -15,7 +15,7 @@ from bench.engine.reference_model import Answer
 from lethe.corruption.request import CorruptionRequest
 from lethe.server.engines.process import free_loopback_port
 from tests.end_to_end.corruption_reference import ENGINE_ENVIRONMENT
-from tests.end_to_end.forked_server import start_server
+from tests.end_to_end.forked_server import end_server, start_server
 
 MODEL = "served"
 BLOCK = 32
@@ -94,8 +94,7 @@ def running_engine(
     finally:
         process.terminate()
         process.join(30)
-        process.kill()
-        process.join()
+        end_server(process)
 
 
 def _is_healthy(port: int) -> bool:

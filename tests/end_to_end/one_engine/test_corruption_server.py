@@ -17,7 +17,7 @@ from bench.engine.reference_model import Reference
 from bench.engine.requests import one_corruption
 from lethe.corruption.request import XARGS_KEY, CorruptionRequest, prompt_digest
 from tests.end_to_end.corruption_reference import ENGINE_ENVIRONMENT, assert_as_reference
-from tests.end_to_end.forked_server import start_server
+from tests.end_to_end.forked_server import end_server, start_server
 from tests.end_to_end.one_engine.engine_server import (
     BLOCK,
     MODEL,
@@ -303,9 +303,13 @@ def refused_start(tiny_model: Path, log: Path, changed: Callable[[], None]) -> s
         log=log,
         changed=changed,
     )
-    process.join(240)
+    try:
+        process.join(240)
+        status = process.exitcode
+    finally:
+        end_server(process)
     said = log.read_text()
-    assert process.exitcode == 1, said
+    assert status == 1, said
     assert "Traceback" not in said
     (line,) = [line for line in said.splitlines() if line.startswith("lethe: the engine will not start: ")]
     return line
