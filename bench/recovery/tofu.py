@@ -15,11 +15,11 @@ QUESTIONS, GROUPS = 40, 2
 LONG = FineTuningSettings(epochs=8, learning_rate=2e-4)
 SHORT = FineTuningSettings(epochs=5, learning_rate=2e-4)
 SHORT_ROLLBACK = ROLLBACK.model_copy(
-    update={"shares": (0.01, 0.3), "strengths": (0.5,), "points": 4, "draws": 3}
+    update={"shares": (0.01, 0.03, 0.1), "strengths": (0.5, 1.0), "points": 4, "draws": 3}
 )
-# Four and eight steps at both rates are four lengths, each about twice the one before.
+# At the longer chain's middle rate, for three lengths of a refresh, each a third of the longest further.
 SHORT_REFRESH = REFRESH.model_copy(
-    update={"steps": 8, "batch_size": 4, "learning_rates": (3e-5, 1e-4), "examples": ("all",)}
+    update={"steps": 24, "measured_every": 8, "batch_size": 4, "learning_rates": (3e-5,), "examples": ("all",)}
 )
 
 
