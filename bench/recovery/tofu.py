@@ -19,7 +19,13 @@ SHORT_ROLLBACK = ROLLBACK.model_copy(
 )
 # At the longer chain's middle rate, for three lengths of a refresh, each a third of the longest further.
 SHORT_REFRESH = REFRESH.model_copy(
-    update={"steps": 24, "measured_every": 8, "batch_size": 4, "learning_rates": (3e-5,), "examples": ("all",)}
+    update={
+        "steps": 24,
+        "measured_every": 8,
+        "batch_size": 4,
+        "learning_rates": (3e-5,),
+        "examples": ("all",),
+    }
 )
 
 
