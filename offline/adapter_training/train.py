@@ -19,7 +19,8 @@ from accelerate.utils import gather_object
 from numpy.typing import NDArray
 from transformers import AutoConfig
 
-from lethe.bundle import BaseModel, read_base_model
+from lethe.bundle import BaseModel
+from lethe.bundle.files import sha256_of
 from lethe.corruption.artifact import Corruption
 from lethe.offline.adapter_training.bank import AdapterBank, load_bank, save_bank
 from lethe.offline.adapter_training.entropy import (
@@ -336,7 +337,8 @@ def _digest(training: BankTraining, *subdomains: str) -> str:
     texts = [[asdict(text) for text in training.forget[name]] for name in subdomains]
     kept = [asdict(text) for text in training.retain]
     corruption = [asdict(training.taught_by)] if training.taught_by else []
-    earlier = [read_base_model(training.recalled, "").embedding_sha256] if training.recalled else []
+    weights = sorted(training.recalled.glob("*.safetensors")) if training.recalled else []
+    earlier = [sha256_of(path) for path in weights]
     key = json.dumps([training.settings.digest, texts, kept, *corruption, *earlier])
     return hashlib.sha256(key.encode()).hexdigest()[:16]
 
