@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -193,18 +194,20 @@ def test_the_other_forgetting_losses_go_down_too(
     assert steps[-1].terms["forgetting"] < steps[0].terms["forgetting"]
 
 
+FORGETTING_ALONE: dict[str, Any] = {
+    "epochs": 6,
+    "learning_rate": 1e-3,
+    "retention_weight": 0.0,
+    "divergence_weight": 0.0,
+    "invariance_weight": 0.0,
+}
+
+
 def test_an_expert_learns_what_a_corruption_of_the_question_does(
     make_training: MakeTraining, bank_file: Path, tmp_path: Path
 ) -> None:
-    nothing_else = {"retention_weight": 0.0, "divergence_weight": 0.0, "invariance_weight": 0.0}
     training = make_training(
-        tmp_path,
-        {"fens": FENS},
-        bank=bank_file,
-        forgetting="corruption",
-        epochs=6,
-        learning_rate=1e-3,
-        **nothing_else,
+        tmp_path, {"fens": FENS}, bank=bank_file, forgetting="corruption", **FORGETTING_ALONE
     )
     steps = []
     noise = Corruption("rand_noise_first_n", 100.0, 16, positions="all_but_last")
@@ -219,15 +222,8 @@ def test_an_expert_learns_what_an_earlier_model_expects(
     with torch.no_grad():
         earlier.get_input_embeddings().weight[::2] *= 2.0
     earlier.save_pretrained(tmp_path / "earlier")
-    nothing_else = {"retention_weight": 0.0, "divergence_weight": 0.0, "invariance_weight": 0.0}
     training = make_training(
-        tmp_path,
-        {"fens": FENS},
-        bank=bank_file,
-        forgetting="earlier_model",
-        epochs=6,
-        learning_rate=1e-3,
-        **nothing_else,
+        tmp_path, {"fens": FENS}, bank=bank_file, forgetting="earlier_model", **FORGETTING_ALONE
     )
     steps = []
     train_bank(replace(training, earlier=tmp_path / "earlier"), on_step=steps.append)
