@@ -15,7 +15,7 @@ import orjson
 
 from lethe.server.circuit_breaker import CircuitBreaker
 from lethe.server.engines.answer import EngineAnswer
-from lethe.server.engines.errors import REFUSED_KEY
+from lethe.server.engines.errors import ENGINE_IS_DEAD, REFUSED_KEY
 from lethe.server.engines.http_client import HttpClient, NotConnected
 from lethe.server.engines.http_connection import BrokenOff, HttpAnswer, Waits
 from lethe.server.engines.plugin import EnginePlugin, read_plugin
@@ -42,6 +42,8 @@ _REPORT_EVERY_S = 60.0
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # What vLLM answers to all that comes while it goes on with what it has, and says that it is well.
 _ENGINE_STOPS = b"cannot schedule new futures after shutdown"
+# For how long after that it may still be reached, and answer that its core is gone, or reset what it has not read.
+_STOPPING_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,7 @@ class EngineClient:
         self.failures = 0
         self.key_refusals = 0
         self._next_report = 0.0
+        self._stopping_until = 0.0
         self.facts: EngineFacts | None = None
         self.unavailable_because: str | None = "the engine is starting"
         self.ailment = "not asked yet"
@@ -268,26 +271,39 @@ class EngineClient:
         try:
             try:
                 answer = await self._http.post(address, content, headers)
-                if not await _stops(answer):
+                if not await self._takes_nothing(answer):
                     return answer
             except BrokenOff as error:
-                if not _left_unread(error, time.monotonic() - began):
+                if not self._is_stopping and not _left_unread(error, time.monotonic() - began):
                     raise
             # Other kept connections may be no better; behind a service a new one leads to another engine.
             answer = await self._http.post(address, content, headers, anew=True)
-            if await _stops(answer):
-                raise EngineNotReached(
-                    "The model is not ready: its engine stops.", retry_after_s=_RETRY_AFTER_S
-                )
+            if await self._takes_nothing(answer):
+                raise _not_reached("stops")
             return answer
         except NotConnected:
-            raise EngineNotReached(
-                "The model is not ready: its engine refuses connections.", retry_after_s=_RETRY_AFTER_S
-            ) from None
+            raise _not_reached("refuses connections") from None
         except TimeoutError:
             raise EngineTimeout("The engine did not answer in time.") from None
         except BrokenOff:
+            if self._is_stopping:
+                raise _not_reached("stops") from None
             raise EngineFailed("The engine broke off before it answered.") from None
+
+    async def _takes_nothing(self, answer: HttpAnswer) -> bool:
+        """Whether it has answered so because it is stopping; what it answers otherwise can still be read."""
+        try:
+            text = await answer.read() if answer.status == 500 else b""
+        except BaseException:
+            answer.close()
+            raise
+        if _ENGINE_STOPS in text:
+            self._stopping_until = time.monotonic() + _STOPPING_S
+        return _ENGINE_STOPS in text or (self._is_stopping and ENGINE_IS_DEAD.encode() in text)
+
+    @property
+    def _is_stopping(self) -> bool:
+        return time.monotonic() < self._stopping_until
 
     async def administer(self, path: str, body: dict[str, Any]) -> tuple[int, str]:
         """Ask for a change in the engine, whether or not it is ready for requests; status and text of its answer.
@@ -428,13 +444,8 @@ class EngineClient:
         return self._session
 
 
-async def _stops(answer: HttpAnswer) -> bool:
-    """Whether an engine has answered so because it is stopping; what it answers otherwise can still be read."""
-    try:
-        return answer.status == 500 and _ENGINE_STOPS in await answer.read()
-    except BaseException:
-        answer.close()
-        raise
+def _not_reached(because: str) -> EngineNotReached:
+    return EngineNotReached(f"The model is not ready: its engine {because}.", retry_after_s=_RETRY_AFTER_S)
 
 
 def _left_unread(error: BrokenOff, seconds: float) -> bool:

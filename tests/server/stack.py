@@ -30,6 +30,7 @@ from lethe.server.access.keys import ApiKey, digest_of
 from lethe.server.audit.log import Audit, AuditLog
 from lethe.server.endpoints import GUARDED
 from lethe.server.engines.client import EngineClient
+from lethe.server.engines.errors import ENGINE_IS_DEAD
 from lethe.server.engines.fleet import Fleet
 from lethe.server.guard.guard import Guard
 
@@ -66,6 +67,7 @@ class RecordingEngine:
     root: str = MODEL
     aborts: bool = False
     stops: bool = False
+    is_dead: bool = False
     metrics_page: str = 'lethe_plugin_info{version="1"} 1.0\nvllm:num_requests_running 0.0\n'
     metrics_status: int = 200
     detokenized: web.Response | None = None
@@ -90,6 +92,8 @@ class RecordingEngine:
             return self.error
         if self.stops:
             return error_answer(500, "cannot schedule new futures after shutdown")
+        if self.is_dead:
+            return error_answer(500, f"{ENGINE_IS_DEAD}. See stack trace (above) for the root cause.")
         if (body.get("model") or self.served) not in (self.served, *self.adapters):
             return error_answer(404, f"The model `{body['model']}` does not exist.")
         if not body.get("stream") or request.path == "/tokenize":

@@ -1,6 +1,7 @@
 """Several engines that serve the same model: who is asked, and what happens where one is not there."""
 
 import asyncio
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -75,6 +76,33 @@ async def test_what_an_engine_that_stops_does_not_take_is_asked_of_another(
     stack.engines[2].stops = True
     answer = await stack.client.post(PATH, json=chat("hi", stream=stream))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+@pytest.mark.parametrize("end", ["resets", "is dead"])
+async def test_what_meets_the_end_of_an_engine_that_said_it_stops_is_asked_of_another(
+    stack: Stack, end: str
+) -> None:
+    stopping = stack.engines[:2]
+    for engine in stopping:
+        engine.stops = True
+    numbers = itertools.count()
+    while not all(asked(stack)[:2]):
+        await stack.client.post(PATH, json=chat(f"{next(numbers)}"))
+    for engine in stopping:
+        engine.stops, engine.aborts, engine.is_dead = False, end == "resets", end == "is dead"
+    before = asked(stack)
+    for _ in range(20):
+        assert (await stack.client.post(PATH, json=chat(f"{next(numbers)}"))).status_code == 200
+    assert all(now > then for now, then in zip(asked(stack), before, strict=True))
+
+
+async def test_what_an_engine_may_have_died_of_is_asked_of_no_other(stack: Stack) -> None:
+    for engine in stack.engines:
+        engine.is_dead = True
+    answer = await stack.client.post(PATH, json=chat("hi"))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "stack trace" not in answer.text
+    assert sum(asked(stack)) == 1
 
 
 @pytest.mark.settings(engine={"read_timeout_s": 0.3})
