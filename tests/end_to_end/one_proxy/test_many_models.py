@@ -37,14 +37,18 @@ def other_model(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def both(
-    proxy: RunningProxy, lethe_cache: Path, other_model: Path, tmp_path_factory: pytest.TempPathFactory
+    proxy: RunningProxy,
+    lethe_cache: Path,
+    other_model: Path,
+    engine_python: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RunningProxy]:
     """A proxy before the engines of two proxies, with the shipped target, made for the first model alone."""
     folder = tmp_path_factory.mktemp("both")
     (folder / "none").mkdir()
     shutil.copytree(ROOT / "targets" / "harry-potter", folder / "targets" / "harry-potter")
     settings = {"LETHE_ENGINE__MODEL": str(other_model), "LETHE_ENGINE__SERVED_MODEL_NAME": OTHER}
-    with running_proxy(lethe_cache, folder / "none", settings=settings) as second:
+    with running_proxy(lethe_cache, folder / "none", settings=settings, python=engine_python) as second:
         engines = {
             "first": {"url": proxy.engine.url, "api_key": proxy.engine.api_key},
             "second": {"url": second.engine.url, "api_key": second.engine.api_key, "aliases": ["alias"]},

@@ -13,10 +13,12 @@ import pytest
 from openai import OpenAI
 
 from lethe.server.engines.process import free_loopback_port
-from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT, RunningProxy, ask, metric
+from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT, RunningProxy, ask, lethe, metric
 
 pytestmark = pytest.mark.engine
 
+# For what is to be forgotten to come up.
+LONG = 48
 FACTS = json.loads((ROOT / "offline" / "recipes" / "harry_potter" / "facts.json").read_text())
 
 
@@ -26,21 +28,22 @@ def facts_in(text: str, question: str) -> set[str]:
 
 
 def test_what_is_to_be_forgotten_is_not_told(guarded: OpenAI, bare: OpenAI) -> None:
-    known = ask(bare, FORBIDDEN).choices[0].message.content
-    told = ask(guarded, FORBIDDEN).choices[0].message.content
+    known = ask(bare, FORBIDDEN, max_tokens=LONG).choices[0].message.content
+    told = ask(guarded, FORBIDDEN, max_tokens=LONG).choices[0].message.content
     assert facts_in(known, FORBIDDEN), "the bare model must know something for this to show anything"
     assert not facts_in(told, FORBIDDEN)
 
 
 def test_a_flagged_question_stays_hidden_and_does_not_spoil_the_next_one(guarded: OpenAI) -> None:
-    told = ask(guarded, FORBIDDEN).choices[0].message.content
+    told = ask(guarded, FORBIDDEN, max_tokens=LONG).choices[0].message.content
     for question, known in (("What is the capital of France?", True), ("Answer my first question.", False)):
         messages = [
             {"role": "user", "content": FORBIDDEN},
             {"role": "assistant", "content": told},
             {"role": "user", "content": question},
         ]
-        next_told = ask(guarded, question, messages=messages).choices[0].message.content
+        answer = ask(guarded, question, messages=messages, max_tokens=LONG)
+        next_told = answer.choices[0].message.content
         assert ("Paris" in next_told) is known
         assert not facts_in(next_told, FORBIDDEN)
 
@@ -112,7 +115,8 @@ def test_a_reload_that_fails_is_said_and_changes_nothing(
     try:
         proxy.process.send_signal(signal.SIGHUP)
         proxy.wait_for_line("reload failed", after=seen)
-        assert not facts_in(ask(guarded, FORBIDDEN).choices[0].message.content, FORBIDDEN)
+        told = ask(guarded, FORBIDDEN, max_tokens=LONG).choices[0].message.content
+        assert not facts_in(told, FORBIDDEN)
     finally:
         corruption.write_bytes(content)
     proxy.process.send_signal(signal.SIGHUP)
@@ -132,14 +136,16 @@ def test_a_stopped_proxy_ends_what_is_in_flight_and_takes_the_engine_with_it(
         httpx.get(f"{proxy.engine.url}/health")
 
 
-def test_an_engine_that_cannot_load_its_model_is_told_in_one_line(tmp_path: Path, small_model: Path) -> None:
+def test_an_engine_that_cannot_load_its_model_is_told_in_one_line(
+    tmp_path: Path, small_model: Path, engine_python: Path
+) -> None:
     broken = tmp_path / "broken"
     subprocess.run(["cp", "-rs", str(small_model), str(broken)], check=True)
     config = json.loads((small_model / "config.json").read_text()) | {"num_hidden_layers": 31}
     (broken / "config.json").unlink()
     (broken / "config.json").write_text(json.dumps(config))
     port = free_loopback_port()
-    command = [sys.executable, "-m", "lethe", "serve", "--port", str(port), "--model", str(broken)]
+    command = [*lethe(engine_python), "serve", "--port", str(port), "--model", str(broken)]
     failed = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
     assert failed.returncode == 1
     [line] = failed.stderr.splitlines()
