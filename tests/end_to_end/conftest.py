@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from openai import OpenAI
 
+from lethe.bundle import Made, load_bundle, read_base_model, update_bundle
+from lethe.bundle.store import CORRUPTION
 from tests.conftest import keep_first_tokens
-from tests.end_to_end.running_proxy import ROOT, RunningProxy, running_proxy
+from tests.end_to_end.forking_python import forking_python
+from tests.end_to_end.running_proxy import ROOT, TINY, RunningProxy, running_proxy
 from tests.end_to_end.trace_collector import TraceCollector, collecting
 
 
@@ -48,6 +51,16 @@ def tiny_model(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 
 @pytest.fixture(scope="session")
+def tiny_targets(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped target with its corruption for the tiny model, too."""
+    folder = tmp_path_factory.mktemp("tiny") / "targets"
+    bundle = shutil.copytree(ROOT / "targets" / "harry-potter", folder / "harry-potter")
+    [made] = load_bundle(bundle).models
+    update_bundle(bundle, {}, Made(read_base_model(tiny_model, TINY), {CORRUPTION: made.corruption}))
+    return folder
+
+
+@pytest.fixture(scope="session")
 def targets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the shipped targets, for tests that change them."""
     folder = tmp_path_factory.mktemp("proxy") / "targets"
@@ -63,10 +76,17 @@ def collector() -> Iterator[TraceCollector]:
 
 
 @pytest.fixture(scope="session")
+def engine_python() -> Iterator[Path]:
+    """A Python that starts an engine in two seconds: importing vLLM twice, as one does that is its own, takes half a minute."""
+    with forking_python() as python:
+        yield python
+
+
+@pytest.fixture(scope="session")
 def proxy(
     small_model: Path, lethe_cache: Path, targets: Path, collector: TraceCollector
 ) -> Iterator[RunningProxy]:
-    """The proxy; the last test of `one_proxy/test_serve.py` stops it."""
+    """The proxy, with an engine that is started as users' are; the last test of `one_proxy/test_serve.py` stops it."""
     with running_proxy(lethe_cache, targets, collector.url) as running:
         yield running
 

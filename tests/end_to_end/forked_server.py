@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -15,21 +16,26 @@ _MODULE = "vllm.entrypoints.launchers.api_server.entry"
 
 
 def start_server(
-    *arguments: str, environment: Mapping[str, str], log: Path, changed: Callable[[], None] | None = None
+    *arguments: str,
+    environment: Mapping[str, str],
+    log: Path | int,
+    changed: Callable[[], None] | None = None,
 ) -> ForkServerProcess:
     """Start it with an environment of its own, in a group of its own, and do not wait.
 
     Parameters
     ----------
     log
-        What it says is added there.
+        What it says is added there: to a file, or to one that is open.
     changed
         Changes what it has imported, before it does anything.
     """
     # A process of tests has one server, that of other engines and of `lethe` too: it imports what its first user wants.
     _CONTEXT.set_forkserver_preload([_IMPORTED, _MODULE])
-    process = _CONTEXT.Process(target=_run, args=(arguments, dict(environment), log, changed))
-    process.start()
+    number = os.dup(log) if isinstance(log, int) else os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    with Connection(number, readable=False) as output:
+        process = _CONTEXT.Process(target=_run, args=(arguments, dict(environment), output, changed))
+        process.start()
     return process
 
 
@@ -44,12 +50,15 @@ def end_server(process: ForkServerProcess) -> None:
 
 
 def _run(
-    arguments: tuple[str, ...], environment: dict[str, str], log: Path, changed: Callable[[], None] | None
+    arguments: tuple[str, ...],
+    environment: dict[str, str],
+    output: Connection,
+    changed: Callable[[], None] | None,
 ) -> None:
     os.setsid()
-    with log.open("ab") as file:
+    with output:
         for number in (1, 2):
-            os.dup2(file.fileno(), number)
+            os.dup2(output.fileno(), number)
     os.environ.clear()
     os.environ.update(environment)
 

@@ -22,6 +22,10 @@ from lethe.server.engines.process import free_loopback_port
 ROOT = Path(__file__).resolve().parent.parent.parent
 # An engine starts sooner where one process less has to import vLLM: the worker lives in the scheduler's.
 WITHOUT_WORKER_PROCESS = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
+# `lethe` with engines that are run by another Python than its own, whose path is its first argument.
+_WITH_PYTHON = "import sys; sys.executable = sys.argv.pop(1); from lethe.__main__ import main; main()"
+# By what name the tiny model is served.
+TINY = "tiny"
 FORBIDDEN = "Who is Harry Potter's best friend?"
 ALLOWED = "Who wrote Pride and Prejudice?"
 
@@ -54,8 +58,9 @@ def running_proxy(
     traces: str | None = None,
     arguments: tuple[str, ...] = (),
     settings: Mapping[str, str] | None = None,
+    python: Path | None = None,
 ) -> Iterator[RunningProxy]:
-    """Serve the packaged small model with some targets, until the block ends.
+    """Serve the packaged small model, where settings name no other, with some targets, until the block ends.
 
     Parameters
     ----------
@@ -66,6 +71,8 @@ def running_proxy(
         Of the engine.
     settings : mapping of str to str, optional
         Of proxy and engine, as variables of their environment.
+    python : Path, optional
+        What runs the engine, where it is not what runs the proxy.
     """
     engine = ["--enable-auto-tool-choice", "--tool-call-parser", "hermes", *arguments]
     environment = dict(settings or {})
@@ -77,7 +84,7 @@ def running_proxy(
             "OTEL_BSP_SCHEDULE_DELAY": "500",
         }
     environment["LETHE_ENGINE__ARGS"] = json.dumps(engine)
-    with _serving(lethe_cache, targets, environment) as running:
+    with _serving(lethe_cache, targets, environment, python) as running:
         address = find_engine_address(lethe_cache, running.port)
         assert address is not None
         running.engine = address
@@ -104,9 +111,11 @@ def proxy_before(
 
 
 @contextmanager
-def _serving(lethe_cache: Path, targets: Path, settings: dict[str, str]) -> Iterator[RunningProxy]:
+def _serving(
+    lethe_cache: Path, targets: Path, settings: dict[str, str], python: Path | None = None
+) -> Iterator[RunningProxy]:
     port = free_loopback_port()
-    command = [sys.executable, "-m", "lethe", "serve", "--port", str(port), "--targets", str(targets)]
+    command = [*lethe(python), "serve", "--port", str(port), "--targets", str(targets)]
     given = {"LETHE_CACHE_DIR": str(lethe_cache), "LETHE_DRAIN_DELAY_S": "0", "PYTHONUNBUFFERED": "1"}
     environment = os.environ | given | settings
     process = subprocess.Popen(
@@ -125,6 +134,11 @@ def _serving(lethe_cache: Path, targets: Path, settings: dict[str, str]) -> Iter
         process.send_signal(signal.SIGTERM)
         process.wait(60)
         reader.join()
+
+
+def lethe(python: Path | None = None) -> list[str]:
+    """The command, as it is, or with a Python of its engines' own."""
+    return [sys.executable, *(("-c", _WITH_PYTHON, str(python)) if python else ("-m", "lethe"))]
 
 
 def ask(client: OpenAI, question: str, **fields: Any) -> Any:

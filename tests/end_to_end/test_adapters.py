@@ -19,12 +19,11 @@ from openai import NotFoundError, OpenAI
 
 from bench.engine.random_adapters import write_random_adapter
 from lethe.bundle import Action, Made, read_base_model, update_bundle
-from lethe.models.smollm2 import SMOLLM2
 from lethe.server.targets.rollout import change_deployment
 from tests.end_to_end.running_proxy import (
     ALLOWED,
     FORBIDDEN,
-    ROOT,
+    TINY,
     WITHOUT_WORKER_PROCESS,
     RunningProxy,
     ask,
@@ -43,24 +42,32 @@ def write_adapter(bundle: Path, model: Path, seed: int, folder: Path, rank: int 
         model, folder / "written", rank=rank, scale=0.2, seed=seed, layers=("q_proj", "v_proj")
     )
     files = {f"adapter/{path.name}": path for path in written.iterdir()}
-    update_bundle(bundle, {}, Made(read_base_model(model, SMOLLM2), files), **changes)
+    update_bundle(bundle, {}, Made(read_base_model(model, TINY), files), **changes)
 
 
 @pytest.fixture(scope="module")
-def targets(small_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def targets(tiny_model: Path, tiny_targets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped target, but with an adapter, whose answers are not judged: a random one says anything."""
-    folder = tmp_path_factory.mktemp("adapted") / "targets"
-    shutil.copytree(ROOT / "targets" / TARGET, folder / TARGET)
-    write_adapter(folder / TARGET, small_model, 1, folder.parent, action=Action.ADAPTER)
+    folder = shutil.copytree(tiny_targets, tmp_path_factory.mktemp("adapted") / "targets")
+    write_adapter(folder / TARGET, tiny_model, 1, folder.parent, action=Action.ADAPTER)
     change_deployment(folder, TARGET, answers="off")
     return folder
 
 
 @pytest.fixture(scope="module")
-def proxy(lethe_cache: Path, targets: Path) -> Iterator[RunningProxy]:
+def proxy(tiny_model: Path, lethe_cache: Path, targets: Path, engine_python: Path) -> Iterator[RunningProxy]:
     """In float32, since what stands beside a request in its batch may change the last bits of bfloat16."""
     arguments = ("--dtype", "float32")
-    with running_proxy(lethe_cache, targets, arguments=arguments, settings=WITHOUT_WORKER_PROCESS) as running:
+    settings = {
+        **WITHOUT_WORKER_PROCESS,
+        "LETHE_ENGINE__MODEL": str(tiny_model),
+        "LETHE_ENGINE__SERVED_MODEL_NAME": TINY,
+        # What a model of random weights writes is no language.
+        "LETHE_POLICY__ON_UNREADABLE": "observe",
+    }
+    with running_proxy(
+        lethe_cache, targets, arguments=arguments, settings=settings, python=engine_python
+    ) as running:
         yield running
 
 
@@ -135,11 +142,11 @@ def test_clean_requests_beside_adapted_ones_are_as_without_them(
 
 
 def test_a_new_version_takes_the_place_of_the_old_one(
-    proxy: RunningProxy, guarded: OpenAI, bare: OpenAI, targets: Path, small_model: Path, base_model: str
+    proxy: RunningProxy, guarded: OpenAI, bare: OpenAI, targets: Path, tiny_model: Path, base_model: str
 ) -> None:
     [old] = loaded(bare)
     before, seen = say(guarded, FORBIDDEN, base_model), len(proxy.lines)
-    write_adapter(targets / TARGET, small_model, 2, targets.parent)
+    write_adapter(targets / TARGET, tiny_model, 2, targets.parent)
     proxy.wait_for_line("reloaded: ", after=seen)
     [new] = loaded(bare)
     assert new != old
@@ -149,15 +156,15 @@ def test_a_new_version_takes_the_place_of_the_old_one(
 
 
 def test_an_adapter_that_does_not_fit_leaves_the_old_one_in_force(
-    proxy: RunningProxy, guarded: OpenAI, bare: OpenAI, targets: Path, small_model: Path, base_model: str
+    proxy: RunningProxy, guarded: OpenAI, bare: OpenAI, targets: Path, tiny_model: Path, base_model: str
 ) -> None:
     before, had, seen = say(guarded, FORBIDDEN, base_model), loaded(bare), len(proxy.lines)
-    write_adapter(targets / TARGET, small_model, 3, targets.parent, rank=9)
+    write_adapter(targets / TARGET, tiny_model, 3, targets.parent, rank=9)
     proxy.wait_for_line("has rank 9, and the engine was started for ranks up to 8", after=seen)
     assert loaded(bare) == had
     assert say(guarded, FORBIDDEN, base_model) == before
     seen = len(proxy.lines)
-    write_adapter(targets / TARGET, small_model, 2, targets.parent)
+    write_adapter(targets / TARGET, tiny_model, 2, targets.parent)
     proxy.wait_for_line("reloaded: ", after=seen)
 
 

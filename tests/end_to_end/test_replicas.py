@@ -20,10 +20,9 @@ from typing import Any
 import httpx
 import pytest
 
-from lethe.models.smollm2 import SMOLLM2
 from lethe.server.access.key_file import create_key
 from lethe.server.audit.files import read_entries
-from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT, WITHOUT_WORKER_PROCESS
+from tests.end_to_end.running_proxy import ALLOWED, FORBIDDEN, ROOT, TINY, WITHOUT_WORKER_PROCESS
 from tests.programs import program
 
 pytestmark = pytest.mark.engine
@@ -76,27 +75,42 @@ class Replicas:
 
 
 @pytest.fixture(scope="module")
-def replicas(small_model: Path, lethe_cache: Path) -> Iterator[Replicas]:
+def programs(engine_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `start` runs of this environment, but with a Python that forks engines."""
+    folder = tmp_path_factory.mktemp("programs")
+    for path in (
+        Path(sys.executable).with_name("supervisord"),
+        Path(sys.executable).with_name("lethe"),
+        engine_python,
+    ):
+        (folder / path.name).symlink_to(path)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def replicas(tiny_model: Path, tiny_targets: Path, lethe_cache: Path, programs: Path) -> Iterator[Replicas]:
     program("nginx", of="Debian's package nginx-light")
     program("redis-server", of="Debian's package of that name")
     router = program("vllm-router", of="`make install-router`", path=ROUTER_PATH)
     # A socket's path must be short.
     with tempfile.TemporaryDirectory(prefix="lethe-") as name:
         folder = Path(name)
-        targets = shutil.copytree(ROOT / "targets", folder / "targets")
+        targets = shutil.copytree(tiny_targets, folder / "targets")
         _, key = create_key(folder / "keys.yaml", name="client")
         _, limited = create_key(folder / "keys.yaml", name="limited", requests_per_minute=6)
         base = free_ports(7)
         environment = os.environ | {
             "LETHE_BASE_PORT": str(base),
-            "LETHE_BIN": str(Path(sys.executable).parent),
+            "LETHE_BIN": str(programs),
             "LETHE_CACHE_DIR": str(lethe_cache),
             # Where every batch gives the same tokens.
             "LETHE_ENGINE_ARGS": "--enforce-eager --dtype float32 --max-model-len 1024",
-            "LETHE_ENGINE__TOKENIZER": str(small_model),
+            "LETHE_ENGINE__TOKENIZER": str(tiny_model),
             "LETHE_KEYS": str(folder / "keys.yaml"),
-            "LETHE_MODEL": str(small_model),
-            "LETHE_MODEL_NAME": SMOLLM2,
+            "LETHE_MODEL": str(tiny_model),
+            "LETHE_MODEL_NAME": TINY,
+            # What a model of random weights writes is no language.
+            "LETHE_POLICY__ON_UNREADABLE": "observe",
             "LETHE_ROUTER_BIN": str(Path(router).parent),
             "LETHE_ROUTER_POLICY": "round_robin",
             "LETHE_RUN": name,
