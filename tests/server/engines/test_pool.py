@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -238,11 +239,16 @@ async def test_an_engine_with_other_adapters_is_still_the_same(
 
 async def test_an_engine_that_answers_no_request_is_left_alone_for_a_while(stack: Stack) -> None:
     stack.engines[0].aborts = True
+    begun = time.monotonic()
     answers = [await stack.client.post(PATH, json=chat(f"{number}")) for number in range(60)]
-    assert Counter(answer.status_code for answer in answers) == {502: 5, 200: 55}
+    # One request tries it when it has been left alone for five seconds, which a busy machine may need for all of them.
+    tries = int((time.monotonic() - begun) / 5)
+    statuses = Counter(answer.status_code for answer in answers)
+    assert statuses.keys() == {200, 502}
+    assert 5 <= statuses[502] <= 5 + tries
     first = stack.clients[0]
     assert first.ready
-    assert await stack.metric(f'lethe_engine_failures_total{{engine="{first.label}"') == 5
+    assert await stack.metric(f'lethe_engine_failures_total{{engine="{first.label}"') == statuses[502]
 
 
 async def test_the_engines_own_metrics_are_told_apart(stack: Stack) -> None:
