@@ -108,7 +108,8 @@ def test_a_streamed_tool_call_comes_in_the_same_pieces(
     guarded: OpenAI, bare: OpenAI, tool_choice: Any
 ) -> None:
     def pieces(client: OpenAI) -> list[tuple[str | None, str | None, list[tuple[Any, ...]]]]:
-        stream = ask(client, ALLOWED, stream=True, tools=[WEATHER], tool_choice=tool_choice)
+        fields: dict[str, Any] = {"tools": [WEATHER], "tool_choice": tool_choice, "max_tokens": 48}
+        stream = ask(client, ALLOWED, stream=True, **fields)
         return [
             (
                 choice.finish_reason,
