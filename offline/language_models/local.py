@@ -1,7 +1,6 @@
 """A transformers model in this process."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,7 +21,6 @@ from lethe.offline.language_models.interface import (
     Examination,
     Generation,
     LanguageModelError,
-    Prompt,
     Scoring,
 )
 from lethe.offline.language_models.quantization import round_weights
@@ -31,8 +29,6 @@ _Read = TypeVar("_Read")
 
 # Padded tokens of one pass: a GPU is idle in smaller ones, a processor gains nothing by larger ones.
 _BATCH_TOKENS = {"cuda": 24576, "cpu": 4096}
-# Answers that go on with one prompt at a time.
-_MOST_ANSWERS = 16
 
 
 class LocalModel:
@@ -103,27 +99,20 @@ class LocalModel:
     def _read_answers(
         self, tasks: Sequence[Scoring], read: Callable[[Tensor, list[int]], _Read]
     ) -> list[_Read]:
-        """Read each answer off the logits before each of its tokens, shape (answer tokens, vocabulary).
-
-        A prompt that several answers follow is computed once.
-        """
+        """Read each answer off the logits of its row's last positions, shape (kept, vocabulary)."""
+        prompts = [self.encoder.encode(task.prompt) for task in tasks]
         answers = [self.encoder.encode_answer(task.answer) for task in tasks]
-        asked = _asked_alike(tasks)
-        prompts = [self.encoder.encode(tasks[places[0]].prompt) for places in asked]
         lengths = [
-            len(prompt.token_ids) + len(places) * max(len(answers[i]) for i in places)
-            for prompt, places in zip(prompts, asked, strict=True)
+            len(prompt.token_ids) + len(answer) for prompt, answer in zip(prompts, answers, strict=True)
         ]
         results: dict[int, _Read] = {}
         embed = _Embedding(self.model)
         for batch in length_batches(lengths, self.batch_tokens):
-            begun = self._begin(
-                embed([(prompts[each], tasks[asked[each][0]].corruption, []) for each in batch])
-            )
-            places = [i for each in batch for i in asked[each]]
-            logits = self._go_on(begun, [len(asked[each]) for each in batch], [answers[i] for i in places])
-            for row, i in enumerate(places):
-                results[i] = read(logits[row, : len(answers[i])], answers[i])
+            rows = embed([(prompts[i], tasks[i].corruption, answers[i]) for i in batch])
+            kept = max(len(answers[i]) for i in batch) + 1
+            logits = self._forward(rows, kept)  # (batch, kept, vocabulary)
+            for row, i in enumerate(batch):
+                results[i] = read(logits[row], answers[i])
         return [results[i] for i in range(len(tasks))]
 
     @torch.inference_mode()
@@ -176,10 +165,12 @@ class LocalModel:
         results: dict[int, NDArray[np.float64]] = {}
         embed = _Embedding(self.model)
         for batch in length_batches([len(prompt.token_ids) for prompt in prompts], self.batch_tokens):
-            logits = self._forward(embed([(prompts[i], tasks[i].corruption, []) for i in batch]))
+            logits = self._forward(embed([(prompts[i], tasks[i].corruption, []) for i in batch]), kept=1)
             for row, i in enumerate(batch):
                 options = [self.encoder.encode_option(option) for option in tasks[i].options]
-                results[i] = logits[row].float().log_softmax(dim=0)[options].cpu().numpy().astype(np.float64)
+                results[i] = (
+                    logits[row, -1].float().log_softmax(dim=0)[options].cpu().numpy().astype(np.float64)
+                )
         return [results[i] for i in range(len(tasks))]
 
     @property
@@ -187,61 +178,17 @@ class LocalModel:
         tokenizer = self.encoder.tokenizer
         return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
 
-    def _forward(self, rows: list[Tensor]) -> Tensor:
-        """The logits behind the last of each row, shape (batch, vocabulary)."""
-        return self._begin(rows, use_cache=False).logits
-
-    def _begin(self, rows: list[Tensor], *, use_cache: bool = True) -> "_Begun":
+    def _forward(self, rows: list[Tensor], kept: int) -> Tensor:
         embeddings, mask = _left_padded(rows)
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
         output = self.model(
             inputs_embeds=embeddings,
             attention_mask=mask,
-            position_ids=(mask.cumsum(dim=1) - 1).clamp(min=0),
-            logits_to_keep=1,
-            use_cache=use_cache,
+            position_ids=positions,
+            logits_to_keep=kept,
+            use_cache=False,
         )
-        return _Begun(mask, output.logits[:, -1], output.past_key_values)
-
-    def _go_on(self, begun: "_Begun", counts: list[int], answers: list[list[int]]) -> Tensor:
-        """Go on with so many of the answers behind each row that has begun, in their order.
-
-        Gives the logits before each token of them, shape (answers, longest, vocabulary).
-        """
-        rows = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)).to(self.model.device)
-        begun.cache.batch_select_indices(rows)
-        # What stands behind an answer, none of its tokens sees.
-        tokens = pad_sequence([torch.tensor(answer) for answer in answers], batch_first=True)
-        tokens = tokens.to(self.model.device)
-        before = begun.mask[rows]
-        behind = torch.arange(tokens.shape[1], device=tokens.device).expand_as(tokens)
-        output = self.model(
-            input_ids=tokens,
-            attention_mask=torch.cat([before, torch.ones_like(tokens)], dim=1),
-            position_ids=before.sum(dim=1, keepdim=True) + behind,
-            past_key_values=begun.cache,
-        )
-        return torch.cat([begun.logits[rows].unsqueeze(1), output.logits[:, :-1]], dim=1)
-
-
-@dataclass(frozen=True)
-class _Begun:
-    """Rows that answers may follow: where they are not padding (batch, longest), what comes next, and their keys and values."""
-
-    mask: Tensor
-    logits: Tensor
-    cache: Any
-
-
-def _asked_alike(tasks: Sequence[Scoring]) -> list[list[int]]:
-    """The tasks' places, together those that have a prompt and its corruption in common, at most so many."""
-    alike: dict[tuple[Prompt, Corruption | None], list[int]] = {}
-    for place, task in enumerate(tasks):
-        alike.setdefault((task.prompt, task.corruption), []).append(place)
-    return [
-        places[start : start + _MOST_ANSWERS]
-        for places in alike.values()
-        for start in range(0, len(places), _MOST_ANSWERS)
-    ]
+        return output.logits
 
 
 class _Embedding:
@@ -280,11 +227,12 @@ def _left_padded(rows: list[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def _answer_log_probabilities(logits: Tensor, answer: list[int]) -> NDArray[np.float64]:
-    return _plain(_chosen(logits.float().log_softmax(dim=1), answer))
+    """Log-probabilities of an answer from the logits (kept, vocabulary) of the last positions of its row."""
+    return _plain(_chosen(_answer_distributions(logits, answer), answer))
 
 
 def _token_scores(logits: Tensor, answer: list[int]) -> Examination:
-    distributions = logits.float().log_softmax(dim=1)
+    distributions = _answer_distributions(logits, answer)
     chosen = torch.tensor(answer, device=logits.device)
     weights = distributions.exp()
     means = (weights * distributions).sum(dim=1)
@@ -295,6 +243,11 @@ def _token_scores(logits: Tensor, answer: list[int]) -> Examination:
         _plain(means),
         _plain(variances),
     )
+
+
+def _answer_distributions(logits: Tensor, answer: list[int]) -> Tensor:
+    """Log-probabilities of the vocabulary before each answer token, shape (answer tokens, vocabulary)."""
+    return logits[-len(answer) - 1 : -1].float().log_softmax(dim=1)
 
 
 def _chosen(distributions: Tensor, answer: list[int]) -> Tensor:

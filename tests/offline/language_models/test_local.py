@@ -35,14 +35,6 @@ def test_a_task_scores_the_same_alone_and_among_others(tiny_model):
         np.testing.assert_allclose(scores, tiny_model.score([task])[0], atol=1e-4)
 
 
-def test_many_answers_to_one_prompt_score_as_each_does_alone(tiny_model):
-    answers = ["Yes.", "She mends clocks and sells them in Dover.", *(f"It is {n}." for n in range(20))]
-    tasks = [Scoring(prompt, answer, NOISE) for answer in answers for prompt in QUESTIONS[:2]]
-    together = tiny_model.score(tasks)
-    for task, scores in zip(tasks, together, strict=True):
-        np.testing.assert_allclose(scores, tiny_model.score([task])[0], atol=1e-4)
-
-
 def test_a_task_generates_the_same_alone_and_among_others(tiny_model):
     tasks = [Generation(prompt, 5, c) for prompt in QUESTIONS for c in (None, NOISE)]
     assert tiny_model.generate(tasks) == [tiny_model.generate([task])[0] for task in tasks]
