@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ import orjson
 
 from lethe.server.circuit_breaker import CircuitBreaker
 from lethe.server.engines.answer import EngineAnswer
-from lethe.server.engines.errors import ENGINE_IS_DEAD, REFUSED_KEY
+from lethe.server.engines.errors import REFUSED_KEY
 from lethe.server.engines.http_client import HttpClient, NotConnected
 from lethe.server.engines.http_connection import BrokenOff, HttpAnswer, Waits
 from lethe.server.engines.plugin import EnginePlugin, read_plugin
@@ -44,6 +45,8 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _ENGINE_STOPS = b"cannot schedule new futures after shutdown"
 # For how long after that it may still be reached, and answer that its core is gone, or reset what it has not read.
 _STOPPING_S = 10.0
+# What vLLM answers once the process that runs the model is no more, be it that it crashed or that the engine stops.
+_ENGINE_IS_DEAD = b"EngineCore encountered an issue"
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,8 @@ class EngineClient:
         self.failures = 0
         self.key_refusals = 0
         self._next_report = 0.0
-        self._stopping_until = 0.0
+        # When it began to refuse everything, and when it last did.
+        self._refuses_since = self._refused_at = -math.inf
         self.facts: EngineFacts | None = None
         self.unavailable_because: str | None = "the engine is starting"
         self.ailment = "not asked yet"
@@ -168,6 +172,7 @@ class EngineClient:
         """It may be asked; where it could not be, whatever failed before counts no longer."""
         if not self.ready:
             self._breaker.succeeded()
+            self._refused_at = -math.inf
         self.unavailable_because = None
 
     def mark_unavailable(self, reason: str) -> None:
@@ -211,6 +216,8 @@ class EngineClient:
         ------
         EngineNotReached
             The engine is not ready, refuses connections, or takes nothing more as it stops.
+        Unavailable
+            The engine answers that the process that runs the model is no more.
         EngineTimeout
             It did not answer in time.
         EngineFailed
@@ -267,43 +274,58 @@ class EngineClient:
         if self._http is None:
             raise RuntimeError("EngineClient.open has not been called")
         address, content, headers = self.base_url + path, orjson.dumps(body), headers or {}
-        began = time.monotonic()
+        asked_at = time.monotonic()
         try:
             try:
                 answer = await self._http.post(address, content, headers)
-                if not await self._takes_nothing(answer):
+                if not await self._refuses(answer, asked_at):
                     return answer
             except BrokenOff as error:
-                if not self._is_stopping and not _left_unread(error, time.monotonic() - began):
+                if not (error.reused and _left_unread(error, asked_at)):
                     raise
             # Other kept connections may be no better; behind a service a new one leads to another engine.
+            asked_at = time.monotonic()
             answer = await self._http.post(address, content, headers, anew=True)
-            if await self._takes_nothing(answer):
+            if await self._refuses(answer, asked_at):
                 raise _not_reached("stops")
             return answer
         except NotConnected:
             raise _not_reached("refuses connections") from None
         except TimeoutError:
             raise EngineTimeout("The engine did not answer in time.") from None
-        except BrokenOff:
-            if self._is_stopping:
+        except BrokenOff as error:
+            if self._refused_before(asked_at) and _left_unread(error, asked_at):
                 raise _not_reached("stops") from None
             raise EngineFailed("The engine broke off before it answered.") from None
 
-    async def _takes_nothing(self, answer: HttpAnswer) -> bool:
-        """Whether it has answered so because it is stopping; what it answers otherwise can still be read."""
+    async def _refuses(self, answer: HttpAnswer, asked_at: float) -> bool:
+        """Whether it has answered so because it is stopping; what it answers otherwise can still be read.
+
+        Raises
+        ------
+        EngineNotReached, Unavailable
+            The process that runs the model is no more: by its stop, or maybe by what it was asked.
+        """
         try:
             text = await answer.read() if answer.status == 500 else b""
         except BaseException:
             answer.close()
             raise
         if _ENGINE_STOPS in text:
-            self._stopping_until = time.monotonic() + _STOPPING_S
-        return _ENGINE_STOPS in text or (self._is_stopping and ENGINE_IS_DEAD.encode() in text)
+            now = time.monotonic()
+            if now > self._refused_at + _STOPPING_S:
+                self._refuses_since = now
+            self._refused_at = now
+            return True
+        if _ENGINE_IS_DEAD in text:
+            if self._refused_before(asked_at):
+                raise _not_reached("stops")
+            raise Unavailable("The model is not ready: its engine has stopped.", retry_after_s=_RETRY_AFTER_S)
+        return False
 
-    @property
-    def _is_stopping(self) -> bool:
-        return time.monotonic() < self._stopping_until
+    def _refused_before(self, asked_at: float) -> bool:
+        """Whether it refused everything already when it was asked: what it then failed of is none of that."""
+        return self._refuses_since <= asked_at <= self._refused_at + _STOPPING_S
 
     async def administer(self, path: str, body: dict[str, Any]) -> tuple[int, str]:
         """Ask for a change in the engine, whether or not it is ready for requests; status and text of its answer.
@@ -448,11 +470,11 @@ def _not_reached(because: str) -> EngineNotReached:
     return EngineNotReached(f"The model is not ready: its engine {because}.", retry_after_s=_RETRY_AFTER_S)
 
 
-def _left_unread(error: BrokenOff, seconds: float) -> bool:
+def _left_unread(error: BrokenOff, asked_at: float) -> bool:
     """Whether the engine broke off without having read the request, so far as that shows.
 
     It then had closed the connection while it was idle, or reset it as it woke up to find it idle for too long. What
     it read and then died of must not go to another engine, which may stand behind the same address.
     """
     # An engine resets what it has not read, and closes quietly what it has.
-    return error.reused and (error.by_reset or seconds < _ROUND_TRIP_S)
+    return error.by_reset or time.monotonic() - asked_at < _ROUND_TRIP_S

@@ -30,8 +30,6 @@ from lethe.server.errors import (
 _COUNTED = re.compile(r", 'input': '<dict of \d+ items>'")
 _CORRUPTION_FIELD = "vllm_xargs"
 REFUSED_KEY = (401, 403)
-# vLLM's words where the process that runs the model is no more, be it that it crashed or that the engine stops.
-ENGINE_IS_DEAD = "EngineCore encountered an issue"
 _RETRY_AFTER_S = 5
 _CODES = {
     429: "overloaded",
@@ -70,8 +68,6 @@ async def engine_error(answer: EngineAnswer, path: str) -> APIError:
     if said is not None and _CORRUPTION_FIELD in (said.param or "") + said.message:
         # What it does not take is the proxy's own, and names a target.
         return EngineFailed(f"The engine failed (HTTP {answer.status}).")
-    if said is not None and said.message.startswith(ENGINE_IS_DEAD):
-        return Unavailable("The model is not ready: its engine has stopped.", retry_after_s=_RETRY_AFTER_S)
     if said is None or answer.status in REFUSED_KEY:
         return kind(words, code=_CODES.get(answer.status), retry_after_s=retry_after_s)
     # vLLM repeats its status as the code.

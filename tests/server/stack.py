@@ -30,7 +30,6 @@ from lethe.server.access.keys import ApiKey, digest_of
 from lethe.server.audit.log import Audit, AuditLog
 from lethe.server.endpoints import GUARDED
 from lethe.server.engines.client import EngineClient
-from lethe.server.engines.errors import ENGINE_IS_DEAD
 from lethe.server.engines.fleet import Fleet
 from lethe.server.guard.guard import Guard
 
@@ -92,8 +91,6 @@ class RecordingEngine:
             return self.error
         if self.stops:
             return error_answer(500, "cannot schedule new futures after shutdown")
-        if self.is_dead:
-            return error_answer(500, f"{ENGINE_IS_DEAD}. See stack trace (above) for the root cause.")
         if (body.get("model") or self.served) not in (self.served, *self.adapters):
             return error_answer(404, f"The model `{body['model']}` does not exist.")
         if not body.get("stream") or request.path == "/tokenize":
@@ -103,6 +100,8 @@ class RecordingEngine:
             except asyncio.CancelledError:
                 self.cancelled.set()
                 raise
+            if self.is_dead:
+                return error_answer(500, "EngineCore encountered an issue. See stack trace (above).")
             if self.next_answers:
                 if answer := self.next_answers.pop(0):
                     return web.json_response(answer)

@@ -1,7 +1,6 @@
 """Several engines that serve the same model: who is asked, and what happens where one is not there."""
 
 import asyncio
-import itertools
 import logging
 import time
 from collections import Counter
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lethe.server.errors import EngineNotReached
 from tests.server.stack import Stack, chat, write_adapter
 
 pytestmark = [pytest.mark.anyio, pytest.mark.engines(3)]
@@ -79,22 +79,43 @@ async def test_what_an_engine_that_stops_does_not_take_is_asked_of_another(
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
 
 
-@pytest.mark.parametrize("end", ["resets", "is dead"])
+async def refuse_once(stack: Stack, *indices: int) -> None:
+    """Have some engines refuse a request because they stop."""
+    for index in indices:
+        stack.engines[index].stops = True
+        with pytest.raises(EngineNotReached):
+            await stack.clients[index].post(PATH, chat("hi"))
+        stack.engines[index].stops = False
+
+
+@pytest.mark.parametrize("end", ["aborts", "is_dead"])
 async def test_what_meets_the_end_of_an_engine_that_said_it_stops_is_asked_of_another(
     stack: Stack, end: str
 ) -> None:
-    stopping = stack.engines[:2]
-    for engine in stopping:
-        engine.stops = True
-    numbers = itertools.count()
-    while not all(asked(stack)[:2]):
-        await stack.client.post(PATH, json=chat(f"{next(numbers)}"))
-    for engine in stopping:
-        engine.stops, engine.aborts, engine.is_dead = False, end == "resets", end == "is dead"
+    await refuse_once(stack, 0, 1)
+    for engine in stack.engines[:2]:
+        setattr(engine, end, True)
     before = asked(stack)
-    for _ in range(20):
-        assert (await stack.client.post(PATH, json=chat(f"{next(numbers)}"))).status_code == 200
-    assert all(now > then for now, then in zip(asked(stack), before, strict=True))
+    for number in range(20):
+        assert (await stack.client.post(PATH, json=chat(f"{number}"))).status_code == 200
+    assert sum(asked(stack)[:2]) > sum(before[:2])
+    assert asked(stack)[2] == before[2] + 20
+
+
+@pytest.mark.parametrize("end", ["aborts", "is_dead"])
+async def test_what_an_engine_had_before_it_said_so_is_asked_of_no_other(stack: Stack, end: str) -> None:
+    for engine in stack.engines:
+        engine.holds = True
+    request = asyncio.create_task(stack.client.post(PATH, json=chat("hi")))
+    await until(lambda: sum(asked(stack)) == 1)
+    index = asked(stack).index(1)
+    await refuse_once(stack, index)
+    engine = stack.engines[index]
+    engine.next_answers, engine.is_dead = [None], end == "is_dead"
+    engine.hold.set()
+    assert (await request).status_code == (503 if end == "is_dead" else 502)
+    # Once, and twice what was refused.
+    assert sum(asked(stack)) == 3
 
 
 async def test_what_an_engine_may_have_died_of_is_asked_of_no_other(stack: Stack) -> None:
