@@ -77,7 +77,7 @@ def collector() -> Iterator[TraceCollector]:
 
 @pytest.fixture(scope="session")
 def engine_python() -> Iterator[Path]:
-    """A Python that starts an engine in two seconds: importing vLLM twice, as one does that is its own, takes half a minute."""
+    """A Python that starts an engine in two seconds; with `lethe`'s own it imports vLLM twice, which takes half a minute."""
     with forking_python() as python:
         yield python
 

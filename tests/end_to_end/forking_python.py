@@ -23,8 +23,8 @@ _MOST_BYTES = 1 << 18
 def forking_python() -> Iterator[Path]:
     """Give its path, until the block ends; what it started and nobody ended is ended then.
 
-    Who runs vLLM's server by it starts a stand-in, with its arguments, its output, its end, and what it is told: an
-    engine that is forked is no child of a program that knows nothing of that.
+    A program that runs vLLM's server with it gets a stand-in as its child, which passes arguments, environment, output,
+    SIGTERM and SIGINT on to a forked engine and ends with its status. What else it is sent, it gets itself.
     """
     # A socket's path must be short.
     with tempfile.TemporaryDirectory(prefix="lethe-") as name:
@@ -66,9 +66,9 @@ class _Engine(socketserver.BaseRequestHandler):
         assert isinstance(self.server, _Engines)
         asked, [output], _, _ = socket.recv_fds(self.request, _MOST_BYTES, 1)
         arguments, environment = json.loads(asked)
+        self.server.stand_ins.add(self.request)
         process = start_server(*arguments, environment=environment, log=output)
         os.close(output)
-        self.server.stand_ins.add(self.request)
         try:
             while process.sentinel not in wait([process.sentinel, self.request]):
                 told = self.request.recv(1)

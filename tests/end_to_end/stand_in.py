@@ -23,12 +23,21 @@ def main(address: str, *arguments: str) -> None:
         socket.send_fds(engine, [asked], [sys.stdout.fileno()])
         for told in _TOLD:
             signal.signal(told, lambda number, _: engine.send(bytes([number])))
-        status = int(engine.recv(8) or -signal.SIGKILL)
+        status = int(received(engine) or -signal.SIGKILL)
     if status < 0:
         for told in _TOLD:
             signal.signal(told, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     sys.exit(status)
+
+
+def received(engine: socket.socket) -> bytes:
+    """What is sent next; nothing where the other side has gone."""
+    try:
+        return engine.recv(8)
+    except ConnectionResetError:
+        # It went before it had read all that it was told; what it sent before is still there.
+        return engine.recv(8)
 
 
 if __name__ == "__main__":

@@ -215,6 +215,8 @@ def test_an_engine_killed_under_load_lets_nothing_through_and_comes_back(replica
         until(lambda: len(answers) >= 6, replicas)
         os.killpg(replicas.process_of("engine:engine-2"), signal.SIGKILL)
         before_death = len(answers)
+        # It dies a moment after what stands for it.
+        until(lambda: replicas.corrupted_by(6) == 0, replicas)
         until(lambda: replicas.corrupted_by(6) > 0, replicas)
         recovered = len(answers)
         until(lambda: len(answers) >= recovered + 8, replicas)
