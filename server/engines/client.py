@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 import os
 import time
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ from lethe.server.engines.errors import REFUSED_KEY
 from lethe.server.engines.http_client import HttpClient, NotConnected
 from lethe.server.engines.http_connection import BrokenOff, HttpAnswer, Waits
 from lethe.server.engines.plugin import EnginePlugin, read_plugin
+from lethe.server.engines.refusals import Refusals
 from lethe.server.errors import (
     APIError,
     EngineFailed,
@@ -43,8 +43,6 @@ _REPORT_EVERY_S = 60.0
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 # What vLLM answers to all that comes while it goes on with what it has, and says that it is well.
 _ENGINE_STOPS = b"cannot schedule new futures after shutdown"
-# For how long after that it may still be reached, and answer that its core is gone, or reset what it has not read.
-_STOPPING_S = 10.0
 # What vLLM answers once the process that runs the model is no more, be it that it crashed or that the engine stops.
 _ENGINE_IS_DEAD = b"EngineCore encountered an issue"
 
@@ -144,8 +142,7 @@ class EngineClient:
         self.failures = 0
         self.key_refusals = 0
         self._next_report = 0.0
-        # When it began to refuse everything, and when it last did.
-        self._refuses_since = self._refused_at = -math.inf
+        self._refusals = Refusals()
         self.facts: EngineFacts | None = None
         self.unavailable_because: str | None = "the engine is starting"
         self.ailment = "not asked yet"
@@ -172,7 +169,7 @@ class EngineClient:
         """It may be asked; where it could not be, whatever failed before counts no longer."""
         if not self.ready:
             self._breaker.succeeded()
-            self._refused_at = -math.inf
+            self._refusals.forget()
         self.unavailable_because = None
 
     def mark_unavailable(self, reason: str) -> None:
@@ -294,7 +291,7 @@ class EngineClient:
         except TimeoutError:
             raise EngineTimeout("The engine did not answer in time.") from None
         except BrokenOff as error:
-            if self._refused_before(asked_at) and _left_unread(error, asked_at):
+            if self._refusals.began_before(asked_at) and _left_unread(error, asked_at):
                 raise _not_reached("stops") from None
             raise EngineFailed("The engine broke off before it answered.") from None
 
@@ -312,20 +309,13 @@ class EngineClient:
             answer.close()
             raise
         if _ENGINE_STOPS in text:
-            now = time.monotonic()
-            if now > self._refused_at + _STOPPING_S:
-                self._refuses_since = now
-            self._refused_at = now
+            self._refusals.count()
             return True
         if _ENGINE_IS_DEAD in text:
-            if self._refused_before(asked_at):
+            if self._refusals.began_before(asked_at):
                 raise _not_reached("stops")
             raise Unavailable("The model is not ready: its engine has stopped.", retry_after_s=_RETRY_AFTER_S)
         return False
-
-    def _refused_before(self, asked_at: float) -> bool:
-        """Whether it refused everything already when it was asked: what it then failed of is none of that."""
-        return self._refuses_since <= asked_at <= self._refused_at + _STOPPING_S
 
     async def administer(self, path: str, body: dict[str, Any]) -> tuple[int, str]:
         """Ask for a change in the engine, whether or not it is ready for requests; status and text of its answer.
