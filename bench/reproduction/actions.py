@@ -14,16 +14,17 @@ from pathlib import Path
 import pydantic
 from matplotlib import pyplot
 
+from bench.page import write_sections
 from bench.reproduction.command import (
     Say,
     argument_parser,
     positive_count,
     timed_lines,
+    told_command,
     typed_arguments,
 )
 from bench.reproduction.measured import dtype_in_name, machines, read_measured, write_measured
 from bench.reproduction.report import described_adapter, described_corruption
-from bench.reproduction.sections import told_command, write_sections
 from bench.reproduction.tofu import TofuReproduction, recorded
 from bench.reproduction.tofu_models import TofuRecipe, retain_part
 from lethe.bundle.files import replace_file

@@ -42,6 +42,11 @@ def typed_arguments() -> str:
     return shlex.join(word for word in sys.argv[1:] if word != "--recorded")
 
 
+def told_command(word: str, arguments: str) -> str:
+    """What is typed to measure with these arguments."""
+    return f'make {word} ARGS="{arguments}"' if arguments else f"make {word}"
+
+
 def timed_lines() -> Say:
     """Print lines with the seconds since now."""
     start = time.monotonic()

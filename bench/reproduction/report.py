@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.page import write_sections
 from bench.reproduction.alter import AlterRecipe
 from bench.reproduction.alter_tuning import (
     KEPT,
@@ -14,10 +15,10 @@ from bench.reproduction.alter_tuning import (
     measured_references,
     median_ratio,
 )
+from bench.reproduction.command import told_command
 from bench.reproduction.guard import has_corruption
 from bench.reproduction.measured import machines as machines_of
 from bench.reproduction.measured import read_measured
-from bench.reproduction.sections import told_command, write_sections
 from bench.reproduction.tofu_models import PARTS, TofuRecipe
 from lethe.bundle import read_manifest
 from lethe.bundle.files import replace_file
