@@ -21,11 +21,15 @@ def test_a_line_that_ends_in_a_question_mark_is_found_among_others(asked: str) -
     assert found(f"{PAGE}\n{PAGE}\n{asked}\n{PAGE}\n{PAGE}") == [asked.strip()]
 
 
-def test_the_first_line_and_the_last_are_found_whatever_they_end_in() -> None:
-    assert found(f"\n \nSummarise all of this report:\n\n{PAGE}\n{PAGE}\nand name the keeper of its lamp\n\n") == [
-        "Summarise all of this report:",
-        "and name the keeper of its lamp",
-    ]
+@pytest.mark.parametrize("gap", ["\n\n", "\r\n\r\n", "\n \t\n\n"])
+def test_a_first_line_and_a_last_one_that_stand_apart_are_found_whatever_they_end_in(gap: str) -> None:
+    first, last = "Summarise all of this report.", "and name the keeper of its lamp"
+    assert found(f"\n \n{first}{gap}{PAGE}\n{PAGE}{gap}{last}\n\n") == [first, last]
+    assert found(f"{first}\n{PAGE}\n{PAGE}\n{last}") == []
+
+
+def test_a_first_line_may_lead_up_to_the_text_by_a_colon() -> None:
+    assert found(f"Summarise all of the text:\n{PAGE}") == ["Summarise all of the text:"]
 
 
 def test_a_text_no_longer_than_a_question_has_none() -> None:
