@@ -23,7 +23,8 @@ class ClassifierSettings(pydantic.BaseModel):
         Whether verdicts say which stretches carry them. Without, a text is read only until every target is found in it.
     false_alarm_share
         The share of ordinary requests that all targets together may flag, however long they are: a threshold rises with
-        what is read, half of the share for the newest user turn and a few lines that may ask by themselves, half for everything else.
+        what is read, half of the share for the newest user turn and lines that may ask by themselves, half for everything
+        else.
     answer_false_alarm_share
         Likewise, the share of ordinary answers that all targets together may flag.
     asked_answer_false_alarm_share
