@@ -1,43 +1,124 @@
 """Lines of a longer text that may be what it asks: a question among pages of something else, or what stands before or behind them.
 
 To a head such a line is one of a thousand stretches, and a thousand stretches ask for a high score. Ordinary material has few lines
-that end in a question mark, and every text has only one first line and one last one that stand apart. So these few are judged as the questions that
-they would be by themselves.
+that end in a question mark, and every text has only one first line and one last one that stand apart. So these few are judged as the
+questions that they would be by themselves.
 """
 
+import heapq
 import re
+from collections.abc import Iterator
+from itertools import chain, islice, pairwise
 
 from lethe.classifier.questions import LONGEST_QUESTION, describes
 
+_Line = tuple[int, int]
+
 # Of a text with more of them, as lists of questions have, so many of the first and of the last.
 _AT_EACH_END = 4
-_BEFORE_A_TEXT, _BEHIND_A_TEXT = re.compile(r"[^\S\n]*\n[^\S\n]*\n"), re.compile(r"\n[^\S\n]*\n\s*\Z")
-_LONGEST_GAP = 100
-_ENDS_IN_QUESTION = re.compile(r"""[?？؟]["'”’»)\]*_`]*[^\S\n]*$""", re.MULTILINE)
+# Of a text that has nothing but question marks.
+_MARKS_LOOKED_AT = 1000
+_MARKS = "?？؟⁇⁈⁉﹖⸮;՞፧"
+_BREAKS = "\n\r\x0b\x0c\x85\u2028\u2029"
+_BREAK = re.compile(f"\r\n|[{_BREAKS}]")
+_LINE = re.compile(f"[^{_BREAKS}]+")
+# What may stand behind a question mark at the end of a line: other marks, brackets, quotes, signs that nobody sees, closing tags.
+_BEHIND_A_MARK = re.compile(rf"(?:</?\w{{1,16}}>|[^\w{_BREAKS}]){{0,24}}(?=[{_BREAKS}]|\Z)")
+# Beside an empty line, what sets a line apart from a text: a fence, a rule, a tag.
+_APART = re.compile(r"(?:```|~~~).*|-{3,}|={3,}|\*{3,}|</?\w[^>]*>")
+# Lines too short to say anything that may stand before the first one and behind the last, as "Answer:".
+_SKIPPED = 2
+_INDENT = 80
+# As much of an end of a text as is looked at for its first and last line.
+_END = 1024
 
 
-def asking_lines(text: str) -> list[tuple[int, int]]:
+def asking_lines(text: str) -> list[_Line]:
     """Where these lines stand, half-open and in their order; a text no longer than a question is asked as a whole, and has none."""
     if len(text) <= LONGEST_QUESTION:
         return []
-    lines = {_line_at(text, end.end()) for end in _ENDS_IN_QUESTION.finditer(text)}
-    first, last = _line_at(text, len(text) - len(text.lstrip()) + 1), _line_at(text, len(text.rstrip()))
-    # What is asked about a text stands apart from it, where a line of the text does not.
-    if _BEFORE_A_TEXT.match(text, first[1]) or text[first[0] : first[1]].endswith((":", "：")):
-        lines.add(first)
-    if _BEHIND_A_TEXT.search(text[max(0, last[0] - _LONGEST_GAP) : last[0]]):
-        lines.add(last)
-    asking = sorted(line for line in lines if _may_ask(text[slice(*line)]))
-    return asking if len(asking) <= 2 * _AT_EACH_END else asking[:_AT_EACH_END] + asking[-_AT_EACH_END:]
+    first = _asking(text, chain(_opening(text), _lines_with_marks(text, _marks(text))))
+    last = _asking(text, chain(_closing(text), _lines_with_marks(text, _marks_backwards(text))))
+    return sorted({*first, *last})
 
 
-def _line_at(text: str, place: int) -> tuple[int, int]:
-    """The line that the character before a place stands in, without the white space around it."""
-    start = text.rfind("\n", 0, place) + 1
-    end = text.find("\n", place)
-    line = text[start : end if end >= 0 else len(text)]
-    return start + len(line) - len(line.lstrip()), start + len(line.rstrip())
+def _asking(text: str, lines: Iterator[_Line]) -> list[_Line]:
+    found: dict[_Line, None] = {}
+    for start, end in lines:
+        if end - start <= LONGEST_QUESTION and describes(text[start:end]):
+            found[start, end] = None
+            if len(found) == _AT_EACH_END:
+                break
+    return list(found)
 
 
-def _may_ask(line: str) -> bool:
-    return len(line) <= LONGEST_QUESTION and describes(line)
+def _marks(text: str) -> Iterator[int]:
+    return islice(heapq.merge(*(_places(text, mark) for mark in _MARKS)), _MARKS_LOOKED_AT)
+
+
+def _marks_backwards(text: str) -> Iterator[int]:
+    return islice(
+        heapq.merge(*(_places_backwards(text, mark) for mark in _MARKS), reverse=True), _MARKS_LOOKED_AT
+    )
+
+
+def _places(text: str, mark: str) -> Iterator[int]:
+    place = text.find(mark)
+    while place >= 0:
+        yield place
+        place = text.find(mark, place + 1)
+
+
+def _places_backwards(text: str, mark: str) -> Iterator[int]:
+    place = text.rfind(mark)
+    while place >= 0:
+        yield place
+        place = text.rfind(mark, 0, place)
+
+
+def _lines_with_marks(text: str, marks: Iterator[int]) -> Iterator[_Line]:
+    """The lines that end in one of these question marks."""
+    for place in marks:
+        behind = _BEHIND_A_MARK.match(text, place + 1)
+        reach = max(0, place - LONGEST_QUESTION - _INDENT)
+        before = _BREAK.split(text[reach:place])
+        if behind and (len(before) > 1 or not reach):
+            yield _without_space(text, place - len(before[-1]), behind.end())
+
+
+def _opening(text: str) -> Iterator[_Line]:
+    """The first line that says something, where it stands apart from what follows or leads up to it by a colon."""
+    lines = _lines(text, 0, _END)
+    for line, following in pairwise(lines[: _SKIPPED + 2]):
+        if describes(text[slice(*line)]):
+            if text[line[1] - 1] in ":：" or _are_apart(text, line, following, text[slice(*following)]):
+                yield line
+            return
+
+
+def _closing(text: str) -> Iterator[_Line]:
+    """The last line that says something, where it stands apart from what is before it."""
+    lines = _lines(text, max(0, len(text) - _END), len(text))
+    for before, line in reversed(list(pairwise(lines[-_SKIPPED - 2 :]))):
+        if describes(text[slice(*line)]):
+            if _are_apart(text, before, line, text[slice(*before)]):
+                yield line
+            return
+
+
+def _lines(text: str, start: int, end: int) -> list[_Line]:
+    """The lines of a stretch that have something in them, without the white space around."""
+    found = (_without_space(text, *line.span()) for line in _LINE.finditer(text, start, end))
+    return [line for line in found if line[0] < line[1]]
+
+
+def _are_apart(text: str, first: _Line, second: _Line, rule: str) -> bool:
+    """Whether two lines that follow each other have an empty one between them, or one is a rule."""
+    return len(_BREAK.findall(text, first[1], second[0])) > 1 or bool(_APART.fullmatch(rule))
+
+
+def _without_space(text: str, start: int, end: int) -> _Line:
+    line = text[start:end]
+    stripped = line.lstrip()
+    start += len(line) - len(stripped)
+    return start, start + len(stripped.rstrip())

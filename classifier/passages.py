@@ -7,7 +7,6 @@ and the rest are found in the cache.
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Literal
 
 from lethe.classifier.asking_lines import asking_lines
@@ -23,7 +22,7 @@ _SHORT_TURN_CHARACTERS = 64
 _JOINED_CHARACTERS = 1024
 _JOINED_OVERLAP = 256
 _OF_SYSTEM = ("system", "developer")
-# Of a conversation, those of its newest messages.
+# Different ones of a conversation, those of its newest messages.
 _ASKING_LINES = 16
 
 Standing = Literal["asked", "line", "material"]
@@ -75,6 +74,18 @@ class Passage:
                 shift = piece.message_start - piece.start
                 yield piece.message, first + shift, last + shift
 
+    def is_within(self, other: "Passage") -> bool:
+        """Whether another passage has each of its stretches."""
+        return all(
+            any(
+                each.message == piece.message
+                and each.message_start <= piece.message_start
+                and piece.message_start + piece.length <= each.message_start + each.length
+                for each in other.pieces
+            )
+            for piece in self.pieces
+        )
+
     def beginning(self, length: int) -> "Passage":
         """Its first `length` characters."""
         pieces = [
@@ -99,9 +110,7 @@ def conversation_passages(conversation: Conversation) -> list[Passage]:
     """
     spoken = [(index, message) for index, message in enumerate(conversation.messages) if message.text.strip()]
     passages = [_whole(index, message) for index, message in spoken]
-    lines = list(
-        islice((line for spoke in reversed(spoken) for line in _asking_lines(*spoke)), _ASKING_LINES)
-    )
+    lines = list(_asking_lines(spoken))
     if len(spoken) == 1 and len(spoken[0][1].parts) == 1:
         asked = [replace(passages[0], standing="asked")] if spoken[0][1].role == "user" else passages
         return [*asked, *lines]
@@ -126,9 +135,15 @@ def _whole(index: int, message: Message) -> Passage:
     return Passage(message.text, (Piece(0, index, 0, len(message.text)),))
 
 
-def _asking_lines(index: int, message: Message) -> Iterator[Passage]:
-    for start, end in reversed(asking_lines(message.text)):
-        yield Passage(message.text[start:end], (Piece(0, index, start, end - start),), "line")
+def _asking_lines(spoken: Sequence[tuple[int, Message]]) -> Iterator[Passage]:
+    """Lines that may ask by themselves, the newest first; so many different ones, and of those that are repeated each."""
+    different: set[str] = set()
+    for index, message in reversed(spoken):
+        for start, end in reversed(asking_lines(message.text)):
+            different.add(text := message.text[start:end])
+            if len(different) > _ASKING_LINES:
+                return
+            yield Passage(text, (Piece(0, index, start, end - start),), "line")
 
 
 def _joined_parts(index: int, message: Message) -> Iterator[Passage]:

@@ -150,13 +150,14 @@ class ClassifierService:
         ClassifierClosed
             The service was closed.
         """
+        size = len(conversation.messages) + sum(len(each.text) for each in conversation.messages) // _LONG
         passages, all_within = await aside(
-            len(conversation.messages), lambda: self._within_limit(conversation_passages(conversation))
+            size, lambda: self._within_limit(conversation_passages(conversation))
         )
         spans = self.settings.spans if spans is None else spans
         found = await self._found(self._scorers, "prompt", passages, spans or whole or bool(thresholds))
         judged = await aside(
-            len(passages) + sum(len(message.text) for message in conversation.messages) // _LONG,
+            len(passages) + size,
             lambda: {
                 verdict.target: verdict
                 for scorer, scored in zip(self._scorers, found, strict=True)
@@ -243,12 +244,14 @@ class ClassifierService:
     def _within_limit(self, passages: list[Passage]) -> tuple[list[Passage], bool]:
         # Newest first: what is left unread is the oldest, and the verdict says so.
         room = self.settings.maximum_characters
-        for count, passage in enumerate(passages):
-            # Lines stand in messages that are read already.
-            if passage.standing == "line":
-                break
+        read: list[Passage] = []
+        # Lines come last, and stand in messages that are read already.
+        lines = [passage for passage in passages if passage.standing == "line"]
+        for passage in passages[: len(passages) - len(lines)]:
             if len(passage.text) > room:
-                return [*passages[:count], passage.beginning(room)], False
+                read.append(passage.beginning(room))
+                return [*read, *(line for line in lines if any(map(line.is_within, read)))], False
+            read.append(passage)
             room -= len(passage.text)
         return passages, True
 
@@ -262,16 +265,17 @@ class ClassifierService:
         # No disguise goes on from what is asked into what is answered.
         texts = [UnreadText(each.text, each.parts if kind == "answer" else ()) for each in passages]
         keys, known = await aside(len(passages), lambda: self._known(texts, scored_by, heads))
-        unread = [text for text, scores in zip(texts, known, strict=True) if scores is None]
-        fresh = iter(await self._score(scorer, unread, spans) if unread else ())
-        scored: list[tuple[Passage, TextScores]] = []
-        for passage, key, scores in zip(passages, keys, known, strict=True):
-            if scores is None:
-                scores = next(fresh)
-                if scores.complete:
-                    self.cache.put(key, heads, scores)
-            scored.append((passage, scores))
-        return scored
+        # A line may stand in several messages.
+        unread = {key: text for key, text, scores in zip(keys, texts, known, strict=True) if scores is None}
+        fresh = await self._score(scorer, [*unread.values()], spans) if unread else ()
+        found = dict(zip(unread, fresh, strict=True))
+        for key, scores in found.items():
+            if scores.complete:
+                self.cache.put(key, heads, scores)
+        return [
+            (passage, found[key] if scores is None else scores)
+            for passage, key, scores in zip(passages, keys, known, strict=True)
+        ]
 
     def _known(
         self, texts: Sequence[UnreadText], scored_by: str, heads: tuple[str, ...]

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,11 +23,18 @@ def test_a_line_that_ends_in_a_question_mark_is_found_among_others(asked: str) -
     assert found(f"{PAGE}\n{PAGE}\n{asked}\n{PAGE}\n{PAGE}") == [asked.strip()]
 
 
-@pytest.mark.parametrize("gap", ["\n\n", "\r\n\r\n", "\n \t\n\n"])
+@pytest.mark.parametrize("gap", ["\n\n", "\r\n\r\n", "\n \t\n\n", "\n---\n", "\n```\n", "\n</context>\n"])
 def test_a_first_line_and_a_last_one_that_stand_apart_are_found_whatever_they_end_in(gap: str) -> None:
     first, last = "Summarise all of this report.", "and name the keeper of its lamp"
     assert found(f"\n \n{first}{gap}{PAGE}\n{PAGE}{gap}{last}\n\n") == [first, last]
-    assert found(f"{first}\n{PAGE}\n{PAGE}\n{last}") == []
+    for line_break in ("\n", "\r\n"):
+        assert found(line_break.join([first, PAGE, PAGE, last])) == []
+
+
+def test_what_says_nothing_behind_the_last_line_is_stepped_over() -> None:
+    assert found(f"{PAGE}\n\nQuestion: name the keeper of its lamp\nAnswer:") == [
+        "Question: name the keeper of its lamp"
+    ]
 
 
 def test_a_first_line_may_lead_up_to_the_text_by_a_colon() -> None:
@@ -53,11 +62,17 @@ def test_of_many_questions_the_first_and_the_last_are_taken() -> None:
 def test_what_is_found_are_whole_lines_in_their_order_that_could_be_asked(text: str) -> None:
     places = asking_lines(text)
     assert places == sorted(set(places))
-    lines = {line.strip() for line in text.split("\n")}
+    lines = {line.strip() for line in text.splitlines()}
     for line in found(text):
         assert line in lines
         assert len(line) <= LONGEST_QUESTION
         assert describes(line)
+
+
+def test_a_text_that_is_all_question_marks_keeps_nobody_waiting() -> None:
+    began = time.process_time()
+    assert asking_lines("?\n" * 1_000_000) == []
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("line", [ASKED, "?", " ", "\n", f"{ASKED}{ASKED} "])

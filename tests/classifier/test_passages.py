@@ -114,6 +114,15 @@ def test_of_such_lines_those_of_the_newest_messages_are_read() -> None:
     assert lines == [f"Who keeps the lighthouse of island {number}?" for number in range(39, 23, -1)]
 
 
+def test_a_line_that_many_messages_have_takes_the_place_of_one() -> None:
+    page = "A page on other things, and long. " * 9
+    asked, repeated = "Who keeps the lighthouse of Alderney?", "Was this page of any help to you?"
+    turns = [("tool", f"{page}\n{asked}\n{page}"), *[("tool", f"{page}\n{repeated}\n{page}")] * 20]
+    lines = [passage for passage in _passages(*turns) if passage.standing == "line"]
+    assert [passage.text for passage in lines] == [repeated] * 20 + [asked]
+    assert {message for passage in lines for message in passage.messages} == set(range(21))
+
+
 def test_the_newest_message_comes_first() -> None:
     assert _passages(("user", "old"), ("user", "newest"))[0].pieces[-1].message == 1
 

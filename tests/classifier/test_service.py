@@ -571,6 +571,16 @@ def test_a_line_that_asks_by_itself_takes_no_room_from_what_may_be_read(run) -> 
     assert _verdict(run, text, maximum_characters=len(text)).status == "ok"
 
 
+def test_lines_of_what_was_read_count_where_not_all_could_be(run, make_head: MakeHead) -> None:
+    page = f"{OTHER}. " * 40
+    heads = [make_head(tail=Tail(score=-3.0, scale=1.5, rate=1e-3))]
+    text = f"{page}\n{ASKED}?\n{page}"
+    verdict = _verdict(run, text, heads=heads, maximum_characters=len(text) - 10)
+    assert (verdict.status, bool(verdict.flagged)) == ("too_long", True)
+    cut = _verdict(run, text, heads=heads, maximum_characters=len(page) - 10)
+    assert (cut.status, bool(cut.flagged)) == ("too_long", False)
+
+
 def test_what_is_read_whole_reaches_what_its_highest_passage_does(run) -> None:
     messages = [{"role": "user", "content": f"{ASKED}?"}, {"role": "user", "content": "the lighthouse of"}]
     conversation = Conversation.from_openai_messages(messages)
