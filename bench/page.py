@@ -5,10 +5,11 @@ import os
 import platform
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.repository import DOCS
+from lethe.bundle.files import replace_file
 
 
 def machine(*distributions: str) -> str:
@@ -45,6 +46,27 @@ def write_section(page: str, title: str, command: str, body: str) -> None:
     else:
         text = f"{text.rstrip()}\n\n{section}"
     path.write_text(text.rstrip() + "\n")
+
+
+def write_sections(page: Path, opening: str, sections: Mapping[str, str]) -> None:
+    """Put sections into a page, under its opening and in the order of their names; those under other names stay as they are.
+
+    Parameters
+    ----------
+    opening
+        The page's title, and what holds for all sections.
+    sections
+        By name: the first line of each is ``## NAME``.
+    """
+    together = {**_sections(page), **sections}
+    replace_file(page, "\n".join([opening, *(together[name] for name in sorted(together))]))
+
+
+def _sections(page: Path) -> dict[str, str]:
+    if not page.is_file():
+        return {}
+    _, *sections = re.split(r"^## ", page.read_text(), flags=re.MULTILINE)
+    return {each.partition("\n")[0]: f"## {each.rstrip()}\n" for each in sections}
 
 
 def _read(path: str) -> list[str]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lethe.classifier.conversation import Conversation
 from lethe.classifier.exchange import Exchange
 from lethe.classifier.head import Head
-from lethe.classifier.passages import Passage
+from lethe.classifier.passages import Passage, Standing
 from lethe.classifier.scoring import Scorer
 from lethe.classifier.spans import entity_spans
 from lethe.classifier.text.canonical import canonicalise
@@ -28,6 +28,8 @@ _AROUND = 160
 _BEGINS_BEFORE, _BEGINNING = 400, 600
 # Some thousand tokens. Behind the beginning of an answer up to this long, the same score flags.
 _USUAL_ANSWER = 4096
+# Of the half of the share that is for what is asked, where there are lines that may ask by themselves.
+_LINES_PART = 0.1
 # Log-odds by which a passage exceeds each of its messages where one of them leans on another, or a name is told over several.
 # What an ordinary follow-up adds to a flagged question is less.
 _LEANING = 2.0
@@ -50,7 +52,9 @@ def judge_conversation(
     """
     # A conversation has one newest turn, and may have a hundred others as short: what judges questions would be wrong too often.
     heard = [
-        (passage, found if passage.asks else found.as_material) for passage, found in scored if found.is_heard
+        (passage, found.as_material if passage.standing == "material" else found)
+        for passage, found in scored
+        if found.is_heard
     ]
     if not heard:
         return _judge(scorer, (), None, conversation, spans, thresholds)
@@ -112,7 +116,8 @@ def unreadable_stretches(scored: ScoredPassages, exchange: Exchange | None = Non
     answer = None if exchange is None else len(exchange.question.messages)
     stretches: set[tuple[int, int, int]] = set()
     for passage, found in scored:
-        for first, last in found.unreadable:
+        # A line by itself is called so sooner than where it stands.
+        for first, last in () if passage.standing == "line" else found.unreadable:
             touched = list(passage.in_messages(first, last))
             if len(passage.pieces) == 1 or (answer is None and len(touched) > 1):
                 stretches.update(touched)
@@ -152,11 +157,11 @@ class _Judged:
 
 
 def _by_length(
-    scorer: Scorer, heard: ScoredPassages, lengths: Mapping[bool, int], thresholds: NDArray[np.float32]
+    scorer: Scorer, heard: ScoredPassages, lengths: Mapping[Standing, int], thresholds: NDArray[np.float32]
 ) -> list[_Judged]:
-    """The passages with scores to be lowered by how much was read: of what is asked, and of all else."""
-    raised = {asks: scorer.raised(length, thresholds) for asks, length in lengths.items()}
-    return [_Judged(passage, found, thresholds, raised[passage.asks]) for passage, found in heard]
+    """The passages with scores to be lowered by how much was read of what stands likewise."""
+    raised = {standing: scorer.raised(length, thresholds) for standing, length in lengths.items()}
+    return [_Judged(passage, found, thresholds, raised[passage.standing]) for passage, found in heard]
 
 
 def _carrying_messages(judged: Sequence[_Judged], carrying: Sequence[_Judged], index: int) -> Set[int]:
@@ -197,19 +202,24 @@ def _reach(scorer: Scorer, reached: NDArray[np.float32]) -> list[float]:
     ]
 
 
-def _reached(scorer: Scorer, heard: ScoredPassages, lengths: Mapping[bool, int]) -> NDArray[np.float32]:
+def _reached(scorer: Scorer, heard: ScoredPassages, lengths: Mapping[Standing, int]) -> NDArray[np.float32]:
     """The highest scores that are as high as their passages' lengths ask at any threshold, (H,); -inf where none is."""
     reached = scorer.nothing_found()
     for passage, found in heard:
-        enough = found.scores >= scorer.needed(lengths[passage.asks])
+        enough = found.scores >= scorer.needed(lengths[passage.standing])
         np.maximum(reached, found.scores, out=reached, where=enough)
     return reached
 
 
-def _lengths(scored: ScoredPassages) -> dict[bool, int]:
-    """How many characters were read: of what is asked, and of all else."""
-    asked = max((len(passage.text) for passage, _ in scored if passage.asks), default=0)
-    return {True: asked, False: sum(len(passage.text) for passage, _ in scored if not passage.asks)}
+def _lengths(scored: ScoredPassages) -> dict[Standing, int]:
+    """How many characters were read of what stands how, as so many that a whole half of the share were for them."""
+    read: dict[Standing, list[int]] = {"asked": [0], "line": [0], "material": [0]}
+    for passage, _ in scored:
+        read[passage.standing].append(len(passage.text))
+    asked, lines, material = max(read["asked"]), sum(read["line"]), sum(read["material"])
+    if lines:
+        asked = round(asked / (1 - _LINES_PART))
+    return {"asked": asked, "line": round(lines / _LINES_PART), "material": material}
 
 
 def _answer_thresholds(scorer: Scorer, asked: NDArray[np.bool_]) -> NDArray[np.float32]:

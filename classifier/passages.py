@@ -7,7 +7,10 @@ and the rest are found in the cache.
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Literal
 
+from lethe.classifier.asking_lines import asking_lines
 from lethe.classifier.conversation import Conversation, Message
 from lethe.classifier.text.windows import gap_after, gap_before
 
@@ -20,6 +23,11 @@ _SHORT_TURN_CHARACTERS = 64
 _JOINED_CHARACTERS = 1024
 _JOINED_OVERLAP = 256
 _OF_SYSTEM = ("system", "developer")
+# Of a conversation, those of its newest messages.
+_ASKING_LINES = 16
+
+Standing = Literal["asked", "line", "material"]
+"""What a passage is in its conversation: what is asked, a line of a longer message that may ask by itself, or all else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +46,13 @@ class Passage:
 
     Attributes
     ----------
-    asks
-        Whether it ends in the newest user turn, which is what is asked; all else is material.
+    standing
+        What ends in the newest user turn is what is asked.
     """
 
     text: str
     pieces: tuple[Piece, ...]
-    asks: bool = False
+    standing: Standing = "material"
 
     @property
     def messages(self) -> frozenset[int]:
@@ -74,7 +82,7 @@ class Passage:
             for piece in self.pieces
             if piece.start < length
         ]
-        return Passage(self.text[:length], tuple(pieces), self.asks)
+        return Passage(self.text[:length], tuple(pieces), self.standing)
 
 
 def conversation_passages(conversation: Conversation) -> list[Passage]:
@@ -87,11 +95,16 @@ def conversation_passages(conversation: Conversation) -> list[Passage]:
     - Stretches of short user turns joined without a gap, as pieces of one word or name would be.
     - The beginnings of the system's messages after the ends of those before them without a gap, as an engine joins them for
       a template that takes one.
+    - Lines of the newest messages that may ask by themselves.
     """
     spoken = [(index, message) for index, message in enumerate(conversation.messages) if message.text.strip()]
     passages = [_whole(index, message) for index, message in spoken]
+    lines = list(
+        islice((line for spoke in reversed(spoken) for line in _asking_lines(*spoke)), _ASKING_LINES)
+    )
     if len(spoken) == 1 and len(spoken[0][1].parts) == 1:
-        return [replace(passages[0], asks=True)] if spoken[0][1].role == "user" else passages
+        asked = [replace(passages[0], standing="asked")] if spoken[0][1].role == "user" else passages
+        return [*asked, *lines]
     passages += [passage for index, message in spoken for passage in _joined_parts(index, message)]
     user = [(index, message) for index, message in spoken if message.role == "user"]
     passages += _seams(spoken, "\n")
@@ -105,12 +118,17 @@ def conversation_passages(conversation: Conversation) -> list[Passage]:
     for passage in passages:
         asks = passage.pieces[-1].message == newest
         if asks or passage.text not in unique:
-            unique[passage.text] = replace(passage, asks=True) if asks else passage
-    return sorted(unique.values(), key=lambda passage: -passage.pieces[-1].message)
+            unique[passage.text] = replace(passage, standing="asked") if asks else passage
+    return [*sorted(unique.values(), key=lambda passage: -passage.pieces[-1].message), *lines]
 
 
 def _whole(index: int, message: Message) -> Passage:
     return Passage(message.text, (Piece(0, index, 0, len(message.text)),))
+
+
+def _asking_lines(index: int, message: Message) -> Iterator[Passage]:
+    for start, end in reversed(asking_lines(message.text)):
+        yield Passage(message.text[start:end], (Piece(0, index, start, end - start),), "line")
 
 
 def _joined_parts(index: int, message: Message) -> Iterator[Passage]:

@@ -244,6 +244,9 @@ class ClassifierService:
         # Newest first: what is left unread is the oldest, and the verdict says so.
         room = self.settings.maximum_characters
         for count, passage in enumerate(passages):
+            # Lines stand in messages that are read already.
+            if passage.standing == "line":
+                break
             if len(passage.text) > room:
                 return [*passages[:count], passage.beginning(room)], False
             room -= len(passage.text)

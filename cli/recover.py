@@ -39,7 +39,7 @@ def diagnose(
     ] = 0,
 ) -> None:
     """Compare the edits, and the damage foretold to second order with the measured one."""
-    from lethe.offline.recovery.job import diagnose as run
+    from lethe.offline.recovery.jobs.diagnosis import diagnose as run
 
     with _opened(chain, harmed, out) as (work, progress):
         run(work, progress, exact)
@@ -51,7 +51,7 @@ def rollback(
     chain: _Chain, settings: RollbackSettings, harmed: _Harmed = None, out: _Out = Path("recovery")
 ) -> None:
     """Take back the coordinates that harm most; nothing is trained."""
-    from lethe.offline.recovery.job import roll_back
+    from lethe.offline.recovery.jobs.rollback import roll_back
 
     with _opened(chain, harmed, out) as (work, progress):
         roll_back(work, settings, progress)
@@ -63,7 +63,7 @@ def refresh(
     chain: _Chain, settings: RefreshSettings, harmed: _Harmed = None, out: _Out = Path("recovery")
 ) -> None:
     """Train a few steps on the harmed domain, and watch the conflict coordinates."""
-    from lethe.offline.recovery.job import refresh_domain
+    from lethe.offline.recovery.jobs.refresh import refresh_domain
 
     with _opened(chain, harmed, out) as (work, progress):
         refresh_domain(work, settings, progress)

@@ -18,7 +18,9 @@ from lethe.offline.data.json_lines import read_whole_lines
 from lethe.offline.data.questions import ForgetQuestion
 from lethe.offline.progress import Progress
 from lethe.offline.recovery.chain import read_chain
-from lethe.offline.recovery.job import diagnose, refresh_domain, roll_back
+from lethe.offline.recovery.jobs.diagnosis import diagnose
+from lethe.offline.recovery.jobs.refresh import refresh_domain
+from lethe.offline.recovery.jobs.rollback import roll_back
 from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
 from lethe.offline.recovery.workspace import Workspace
 

@@ -11,7 +11,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot
 
 from lethe.bundle.files import replace_file
-from lethe.offline.recovery.job import END, FULL
+from lethe.offline.recovery.jobs.states import END, FULL
 from lethe.offline.recovery.plots import MARKS
 from lethe.offline.recovery.rollback import kept, recovered
 

@@ -14,7 +14,17 @@ from bench.recovery.chain_bench import ChainBench
 from bench.recovery.front import plot_front
 from bench.repository import DOCS
 from lethe.offline.recovery.damage import Damage
-from lethe.offline.recovery.job import BEST, CONTROL, END, FULL, KEPT, RECOVERED, REFRESHED, ROLLBACK, START
+from lethe.offline.recovery.jobs.states import (
+    BEST,
+    CONTROL,
+    END,
+    FULL,
+    KEPT,
+    RECOVERED,
+    REFRESHED,
+    ROLLBACK,
+    START,
+)
 from lethe.offline.recovery.plots import plot_damage
 from lethe.offline.recovery.report import ROUTES_HEADER
 

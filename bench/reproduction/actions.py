@@ -6,9 +6,6 @@ that an interrupted run goes on where it stopped.
 """
 
 import random
-import re
-import shlex
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +14,15 @@ from pathlib import Path
 import pydantic
 from matplotlib import pyplot
 
-from bench.reproduction.command import Say, argument_parser, positive_count, timed_lines
+from bench.page import write_sections
+from bench.reproduction.command import (
+    Say,
+    argument_parser,
+    positive_count,
+    timed_lines,
+    told_command,
+    typed_arguments,
+)
 from bench.reproduction.measured import dtype_in_name, machines, read_measured, write_measured
 from bench.reproduction.report import described_adapter, described_corruption
 from bench.reproduction.tofu import TofuReproduction, recorded
@@ -218,12 +223,13 @@ def write_actions_page(page: Path, compared: Sequence[ActionComparison], argumen
     arguments
         Of the command that measured it.
     """
-    command = "make reproduce-actions" + (f' ARGS="{arguments}"' if arguments else "")
-    sections = _sections(page)
-    for each in compared:
-        if results := each.measured():
-            sections[each.comparison.forget] = _section(page, each, results, command)
-    text = f"""# A target's actions side by side, on TOFU
+    command = told_command("reproduce-actions", arguments)
+    sections = {
+        each.comparison.forget: _section(page, each, results, command)
+        for each in compared
+        if (results := each.measured())
+    }
+    opening = f"""# A target's actions side by side, on TOFU
 
 Each section is written by the command under its heading; nothing on this page is typed by hand.
 
@@ -237,17 +243,8 @@ TOFU's. Membership is told against questions of the same kind that no model lear
 Rounded weights are those of all linear layers, in groups of {GROUP}; the corruption and the adapter are those that were learned on the
 whole model. An adapter's own weights stay as they are. Relearning is no attack on `corrupt` and `refuse`, which leave the weights alone:
 whoever can train the model has all of it.
-
-{chr(10).join(sections[name] for name in sorted(sections))}"""
-    replace_file(page, text)
-
-
-def _sections(page: Path) -> dict[str, str]:
-    """The sections that a page has, each by the forget set that it begins with."""
-    if not page.is_file():
-        return {}
-    _, *sections = re.split(r"^## ", page.read_text(), flags=re.MULTILINE)
-    return {each.partition("\n")[0]: f"## {each.rstrip()}\n" for each in sections}
+"""
+    write_sections(page, opening, sections)
 
 
 def _section(page: Path, comparison: ActionComparison, results: Sequence[Result], command: str) -> str:
@@ -367,7 +364,7 @@ def main() -> None:
         "--base", type=Path, help="folder of the base model; SmolLM2-135M-Instruct by default"
     )
     arguments = parser.parse_args()
-    typed = shlex.join(word for word in sys.argv[1:] if word != "--recorded")
+    typed = typed_arguments()
     cache = cache_folder()
     bits = tuple(each or None for each in arguments.bits) if arguments.bits else _BITS
     comparisons = []

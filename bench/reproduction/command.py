@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import shlex
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +35,16 @@ def positive_count(text: str) -> int:
     if not (text.isdecimal() and int(text)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def typed_arguments() -> str:
+    """The words that a page is told to be measured by: what writes it anew alone is none of them."""
+    return shlex.join(word for word in sys.argv[1:] if word != "--recorded")
+
+
+def told_command(word: str, arguments: str) -> str:
+    """What is typed to measure with these arguments."""
+    return f'make {word} ARGS="{arguments}"' if arguments else f"make {word}"
 
 
 def timed_lines() -> Say:

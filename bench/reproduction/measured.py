@@ -23,7 +23,7 @@ def dtype_in_name(dtype: Dtype) -> str:
 
 
 def read_measured(work: Path, name: str, suffixes: Sequence[str]) -> list[Result]:
-    """What `write_measured` kept under a name, whole or in parts; each model once, in the order of the parts.
+    """What `write_measured` kept under a name in parts; each model once, in the order of the parts.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def machines(work: Path, name: str, suffixes: Sequence[str]) -> list[str]:
 
 
 def _folders(work: Path, name: str, suffixes: Sequence[str]) -> list[Path]:
-    folders = [work / name, *(work / f"{name}-{suffix}" for suffix in suffixes)]
+    folders = [work / f"{name}-{suffix}" for suffix in suffixes]
     return [
         folder for folder in folders if (folder / "results.json").is_file() and (folder / _MACHINE).is_file()
     ]

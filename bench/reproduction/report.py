@@ -1,10 +1,11 @@
 """The page of a reproduction: what was trained, how, and what came of it."""
 
 import shutil
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.page import write_sections
 from bench.reproduction.alter import AlterRecipe
 from bench.reproduction.alter_tuning import (
     KEPT,
@@ -14,6 +15,7 @@ from bench.reproduction.alter_tuning import (
     measured_references,
     median_ratio,
 )
+from bench.reproduction.command import told_command
 from bench.reproduction.guard import has_corruption
 from bench.reproduction.measured import machines as machines_of
 from bench.reproduction.measured import read_measured
@@ -21,30 +23,50 @@ from bench.reproduction.tofu_models import PARTS, TofuRecipe
 from lethe.bundle import read_manifest
 from lethe.bundle.files import replace_file
 from lethe.offline.evaluation.plots import plot_results
-from lethe.offline.evaluation.results import markdown_table
+from lethe.offline.evaluation.results import Result, markdown_table
 
 if TYPE_CHECKING:
     from bench.reproduction.tofu import TofuReproduction
 
+_OPENING = """# TOFU on SmolLM2-135M-Instruct
 
-def write_page(page: Path, run: "TofuReproduction") -> None:
-    """Write the page of what was measured so far, with a picture of each forget set beside it."""
-    sections = []
-    machines: dict[str, None] = {}
-    models: set[str] = set()
+Each section is written by the command under its heading; nothing on this page is typed by hand.
+
+`original` learned the forget set and what is told of the retain part; `retain` was trained the same way without the forget set.
+Both `ECO` and `ECO, oracle labels` corrupt the question and leave the answer that is scored alone: the first what a classifier of its
+own flags, the other what the benchmark's labels name. `ECO, served` went through `lethe serve`, vLLM and the plugin: answers were
+generated through the proxy, and given answers scored on its engine, where the same classifier flags the question; `original, served`
+is that engine without the proxy, both in float32. The baselines start from `original` and see the forget set alone. `ALTER` is an adapter
+over `original`, trained on the forget set, the retain part and ordinary questions with `original`'s own answers; it answers what ECO's
+classifier flags, as the proxy serves it, and `ALTER, on every question` everything ([adapters.md](adapters.md)). In brackets stand 95 %
+bootstrap intervals over the questions, where they were taken.
+"""
+
+
+def write_page(page: Path, run: "TofuReproduction", arguments: str = "") -> None:
+    """Write what was measured so far into the page, with a picture of each forget set beside it.
+
+    The sections of other forget sets stay as they are.
+
+    Parameters
+    ----------
+    arguments
+        Of the command that measured it.
+    """
+    command = told_command("reproduce-tofu", arguments)
+    sections = {}
     for forget in run.recipe.forget_sets:
         compared, tuned = read_measured(run.work / "results", forget, PARTS), _tuning(run, forget)
         if not compared and not tuned:
             continue
-        machines |= dict.fromkeys(machines_of(run.work / "results", forget, PARTS))
-        models |= {each.model for each in compared}
-        section = f"## {forget}\n\n{described_corruption(run, forget)}\n"
+        machines = machines_of(run.work / "results", forget, PARTS)
+        section = f"## {forget}\n\n`{command}`\n\n{_setting(run, forget, compared, machines)}"
         if compared:
             picture = f"figures/{page.stem.removeprefix('reproduction-')}-{forget}.png"
             plot_results(compared, page.parent / picture)
             section += f"\n{markdown_table(compared)}\n\n![{forget}]({picture})\n"
-        sections.append(section + tuned)
-    replace_file(page, "\n".join([_opening(run, list(machines), models), *sections]))
+        sections[forget] = section + tuned
+    write_sections(page, _OPENING, sections)
 
 
 def described_corruption(run: "TofuReproduction", forget: str) -> str:
@@ -60,41 +82,27 @@ def described_corruption(run: "TofuReproduction", forget: str) -> str:
     )
 
 
-def _opening(run: "TofuReproduction", machines: Sequence[str], models: Container[str]) -> str:
-    recipe, served, classified = run.recipe, "ECO, served" in models, "ECO" in models
+def _setting(
+    run: "TofuReproduction", forget: str, compared: Sequence[Result], machines: Sequence[str]
+) -> str:
+    recipe, models = run.recipe, {each.model for each in compared}
     training = recipe.fine_tuning
     retained = "all of it" if recipe.retain_questions is None else f"{recipe.retain_questions} questions"
     utility = "all" if recipe.utility_questions is None else f"{recipe.utility_questions}"
-    guarded = """`ECO, oracle labels` is guarded by the
-benchmark's labels: it corrupts the question and leaves the answer that is scored alone."""
-    if classified:
-        guarded = """`ECO` is guarded by a
-classifier of its own, `ECO, oracle labels` by the benchmark's labels; both corrupt the question and leave the answer that is
-scored alone."""
-    routed = """It answers what ECO's classifier flags, as the proxy serves it, and
-`ALTER, on every question` everything"""
-    through = """ `ECO, served` went through `lethe serve`, vLLM and the plugin: answers were generated through the proxy, and given
-answers scored on its engine, where the same classifier flags the question; `original, served` is that engine without the proxy,
-both in float32."""
-    return f"""# TOFU on SmolLM2-135M-Instruct
-
-Written by `make reproduce-tofu`; nothing on this page is typed by hand.
-
-{chr(10).join(machines)}
-
-Learned: {", ".join(recipe.forget_sets)} and of the retain part {retained}; {training.epochs} epochs, batches of
-{training.batch_size}, learning rate {training.learning_rate:g}. `retain` was trained the same way without the forget set. {guarded}{through if served else ""} Of each utility set {utility} questions are asked. In brackets stand 95 % bootstrap intervals over the questions.
-Baselines start from `original` and see the forget set alone: {_baselines(recipe)}. `ALTER` is an
-adapter over `original`, trained on the forget set, the retain part and {recipe.ordinary_questions} ordinary questions with
-`original`'s own answers: {_adapters(run)}. {routed if classified else "It answers every question here, though the proxy asks it what is flagged alone"}
-([adapters.md](adapters.md)).
-"""
-
-
-def _adapters(run: "TofuReproduction") -> str:
-    return "; ".join(
-        f"on {forget} {described_adapter(*run.alter(forget))}" for forget in run.recipe.forget_sets
-    )
+    lines = [
+        *machines,
+        "",
+        f"Learned: {', '.join(recipe.forget_sets)} and of the retain part {retained}; {training.epochs} epochs, batches of",
+        f"{training.batch_size}, learning rate {training.learning_rate:g}. Of each utility set {utility} questions are asked.",
+        described_corruption(run, forget),
+    ]
+    if models & set(recipe.baselines):
+        lines.append(f"The baselines: {_baselines(recipe)}.")
+    if any(model.startswith("ALTER") for model in models):
+        lines.append(
+            f"`ALTER`, beside {recipe.ordinary_questions} ordinary questions: {described_adapter(*run.alter(forget))}."
+        )
+    return "\n".join(lines).lstrip("\n") + "\n"
 
 
 def described_adapter(alter: AlterRecipe, scale: float) -> str:

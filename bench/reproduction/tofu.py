@@ -20,7 +20,13 @@ from bench.reproduction.alter_tuning import (
     measure_candidate,
     measure_references,
 )
-from bench.reproduction.command import Say, argument_parser, positive_count, timed_lines
+from bench.reproduction.command import (
+    Say,
+    argument_parser,
+    positive_count,
+    timed_lines,
+    typed_arguments,
+)
 from bench.reproduction.guard import has_classifier, has_corruption, learn_into, train_classifier_into
 from bench.reproduction.measured import dtype_in_name, write_measured
 from bench.reproduction.report import write_page
@@ -211,45 +217,53 @@ class TofuReproduction:
         Parameters
         ----------
         parts
-            Of the comparison; each process that measures some of them keeps them in a folder of its own.
+            Of the comparison; each is kept in a folder of its own, so that several processes may share them.
         """
         questions = TofuQuestions.load(forget, self.data, self.recipe.utility_questions)
         retain = evaluate_tofu(self.model(f"retain-{forget}"), questions, self.recipe.answer_tokens)
-        results = [compare_with_retain(replace(retain, model="retain"), retain)]
-        folder = self.work / "results" / "-".join([forget, *(() if set(parts) == set(PARTS) else parts)])
-        for name, model in self._compared(forget, classifier, cache, parts):
-            self.say(f"{forget}: measuring {name}")
-            result = evaluate_tofu(model, questions, self.recipe.answer_tokens)
-            results.append(compare_with_retain(replace(result, model=name), retain))
-            write_measured(results, folder, self.dtype)
-            yield list(results)
+        measured = [compare_with_retain(replace(retain, model="retain"), retain)]
+        for part in parts:
+            results = measured[:1]
+            for name, model in self._compared(forget, classifier, cache, part):
+                self.say(f"{forget}: measuring {name}")
+                result = evaluate_tofu(model, questions, self.recipe.answer_tokens)
+                results.append(compare_with_retain(replace(result, model=name), retain))
+                write_measured(results, self.work / "results" / f"{forget}-{part}", self.dtype)
+                yield [*measured, *results[1:]]
+            measured += results[1:]
 
     def bundle(self, forget: str) -> Path:
         """Where the bundle of a forget set stands."""
         return self.work / "targets" / f"tofu-{forget}"
 
     def _compared(
-        self, forget: str, classifier: bool, cache: Path | None, parts: Sequence[Part]
+        self, forget: str, classifier: bool, cache: Path | None, part: Part
     ) -> Iterator[tuple[str, LanguageModel]]:
         full = self.model("full")
-        if "corruption" in parts:
-            yield "original", full
-            corruption = read_artifact(self.learn(forget))
-            forgotten = oracle(question.question for question in load_tofu(forget, self.data))
-            yield "ECO, oracle labels", GuardedModel(full, corruption, forgotten, "oracle")
-            if classifier:
-                yield "ECO", GuardedModel(full, corruption, self.selects(forget), "ECO")
-        if "served" in parts and classifier and cache:
-            with self._served(forget, cache) as (bare, guarded):
-                yield "original, served", bare
-                yield "ECO, served", guarded
-        if "baselines" in parts:
-            yield from ((label, self.model(f"{label}-{forget}")) for label in self.recipe.baselines)
-        if "adapter" in parts:
-            adapted = self.adapted(forget)
-            yield "ALTER, on every question", adapted
-            if classifier:
-                yield "ALTER", RoutedModel(full, adapted, self.selects(forget), f"alter-{forget}, routed")
+        match part:
+            case "corruption":
+                yield "original", full
+                corruption = read_artifact(self.learn(forget))
+                forgotten = oracle(question.question for question in load_tofu(forget, self.data))
+                yield "ECO, oracle labels", GuardedModel(full, corruption, forgotten, "oracle")
+                if classifier:
+                    yield "ECO", GuardedModel(full, corruption, self.selects(forget), "ECO")
+            case "served" if classifier and cache:
+                with self._served(forget, cache) as (bare, guarded):
+                    yield "original, served", bare
+                    yield "ECO, served", guarded
+            case "served":
+                return
+            case "baselines":
+                yield from ((label, self.model(f"{label}-{forget}")) for label in self.recipe.baselines)
+            case "adapter":
+                adapted = self.adapted(forget)
+                yield "ALTER, on every question", adapted
+                if classifier:
+                    yield (
+                        "ALTER",
+                        RoutedModel(full, adapted, self.selects(forget), f"alter-{forget}, routed"),
+                    )
 
     def selects(self, forget: str) -> Selects:
         """The forget set's classifier as a rule; what it said of a prompt is recorded."""
@@ -320,7 +334,7 @@ def main() -> None:
         "--part",
         action="append",
         choices=PARTS,
-        help="measure only this of the comparison, and write no page",
+        help="measure only this of the comparison, and write no page unless --recorded",
     )
     parser.add_argument(
         "--oracle", action="store_true", help="flag by the benchmark's labels alone, without a classifier"
@@ -345,6 +359,7 @@ def main() -> None:
         work,
         timed_lines(),
     )
+    typed = typed_arguments()
     page = arguments.page or (_FULL_PAGE if arguments.full else _PAGE)
     sets = sorted(arguments.forget or recipe.forget_sets)
     steps = list(arguments.only or ())
@@ -359,9 +374,9 @@ def main() -> None:
     for forget in () if arguments.recorded else sets:
         for _ in run.measure(forget, classifier=not arguments.oracle, cache=cache, parts=parts):
             if not arguments.part:
-                write_page(page, run)
-    if not arguments.part:
-        write_page(page, run)
+                write_page(page, run, typed)
+    if arguments.recorded or not arguments.part:
+        write_page(page, run, typed)
 
 
 def _take(run: TofuReproduction, forget: str, step: str) -> None:

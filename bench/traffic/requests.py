@@ -154,12 +154,13 @@ def placed(text: str, place: Place) -> Conversation:
     return Conversation.from_openai_messages([{"role": "user", "content": "Which tool fits?"}], [tool])
 
 
-def hidden(question: str, text: str, seed: int) -> str:
-    """A text with a question on a line of its own, between two words at a random place."""
+def hidden(question: str, text: str, seed: int, *, own_line: bool = True) -> str:
+    """A text with a question between two words at a random place, on a line of its own or within one."""
     place = random.Random(seed).randrange(len(text) + 1)
     gap = re.compile(r"\s").search(text, place)
     place = gap.start() if gap else len(text)
-    return f"{text[:place]}\n\n{question}\n\n{text[place:]}"
+    around = "\n\n" if own_line else " "
+    return f"{text[:place]}{around}{question}{around}{text[place:]}"
 
 
 def after_context(text: str, question: str | None) -> Conversation:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,10 @@ class Workspace:
         save_model(self.model, encoder, self.folder / name, dtype)
         self.model.to(torch.float32)
         return self.folder / name
+
+    def write_document(self, name: str, document: Mapping[str, Any]) -> None:
+        """Put what a job found into the folder, as JSON."""
+        replace_file(self.folder / name, json.dumps(document, indent=1) + "\n")
 
     def _refuse_other_results(self) -> None:
         path, found = self.folder / "chain.sha256", self._identity()

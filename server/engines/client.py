@@ -5,8 +5,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,10 +15,9 @@ import orjson
 from lethe.server.circuit_breaker import CircuitBreaker
 from lethe.server.engines.answer import EngineAnswer
 from lethe.server.engines.errors import REFUSED_KEY
-from lethe.server.engines.http_client import HttpClient, NotConnected
-from lethe.server.engines.http_connection import BrokenOff, HttpAnswer, Waits
-from lethe.server.engines.plugin import EnginePlugin, read_plugin
-from lethe.server.engines.refusals import Refusals
+from lethe.server.engines.facts import EngineFacts, read_facts
+from lethe.server.engines.http_connection import Waits
+from lethe.server.engines.sending import RETRY_AFTER_S, RequestSender
 from lethe.server.errors import (
     APIError,
     EngineFailed,
@@ -28,69 +26,16 @@ from lethe.server.errors import (
     OperatorError,
     Unavailable,
 )
-from lethe.server.targets.served_model import ServedModel, digest_at_hand
+from lethe.server.targets.served_model import digest_at_hand
 
 _LOGGER = logging.getLogger("lethe.engines")
-_RETRY_AFTER_S = 5
 _FAILURES_TO_OPEN = 5
 _OPEN_S = 5.0
 # Below the 5 s after which vLLM's server closes an idle connection.
 _KEEPALIVE_S = 4
-# A close that a request meets on its way comes back sooner.
-_ROUND_TRIP_S = 1.0
 _ADMINISTRATION_TIMEOUT_S = 300
 _REPORT_EVERY_S = 60.0
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-# What vLLM answers to all that comes while it goes on with what it has, and says that it is well.
-_ENGINE_STOPS = b"cannot schedule new futures after shutdown"
-# What vLLM answers once the process that runs the model is no more, be it that it crashed or that the engine stops.
-_ENGINE_IS_DEAD = b"EngineCore encountered an issue"
-
-
-@dataclass(frozen=True)
-class EngineFacts:
-    """What an engine says of itself.
-
-    Attributes
-    ----------
-    name
-        The base model's name by which it answers, whichever of `names` it was asked for.
-    names
-        Names of the base model; adapters are left out.
-    roots
-        The hub ids or folders that it was loaded from.
-    adapters
-        Names of the adapters that are loaded.
-    plugin
-        Lethe's plugin that it runs; None without one.
-    cards
-        What it says of the base model, once for each of `names`.
-    embedding_sha256
-        Digest of the base model's embeddings, where the engine runs on this machine and so its weights are at hand.
-    """
-
-    name: str
-    names: frozenset[str]
-    roots: frozenset[str]
-    adapters: frozenset[str]
-    plugin: EnginePlugin | None
-    cards: tuple[Mapping[str, Any], ...]
-    embedding_sha256: str | None = None
-
-    @cached_property
-    def model(self) -> ServedModel:
-        """The base model."""
-        called = min(self.roots, default=self.name)
-        return ServedModel(called, self.names | self.roots, self.embedding_sha256)
-
-    def is_alike(self, other: "EngineFacts") -> bool:
-        """Whether an engine of these facts may be that of others, by its names and its plugin."""
-        return (self.name, self.names, self.roots, self.plugin) == (
-            other.name,
-            other.names,
-            other.roots,
-            other.plugin,
-        )
 
 
 class EngineClient:
@@ -142,7 +87,6 @@ class EngineClient:
         self.failures = 0
         self.key_refusals = 0
         self._next_report = 0.0
-        self._refusals = Refusals()
         self.facts: EngineFacts | None = None
         self.unavailable_because: str | None = "the engine is starting"
         self.ailment = "not asked yet"
@@ -152,7 +96,7 @@ class EngineClient:
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._waits = Waits(connect_timeout_s, read_timeout_s, total_timeout_s)
         self._health_timeout = aiohttp.ClientTimeout(total=health_timeout_s)
-        self._http: HttpClient | None = None
+        self._sender: RequestSender | None = None
         # For all but the requests that clients wait for.
         self._session: aiohttp.ClientSession | None = None
 
@@ -169,7 +113,8 @@ class EngineClient:
         """It may be asked; where it could not be, whatever failed before counts no longer."""
         if not self.ready:
             self._breaker.succeeded()
-            self._refusals.forget()
+            if self._sender is not None:
+                self._sender.forget_refusals()
         self.unavailable_because = None
 
     def mark_unavailable(self, reason: str) -> None:
@@ -178,11 +123,11 @@ class EngineClient:
     def unavailable(self) -> EngineNotReached:
         """The error that says why the engine cannot answer now."""
         reason = self.unavailable_because or "the engine does not answer"
-        return EngineNotReached(f"The model is not ready: {reason}.", retry_after_s=_RETRY_AFTER_S)
+        return EngineNotReached(f"The model is not ready: {reason}.", retry_after_s=RETRY_AFTER_S)
 
     async def open(self) -> None:
         """Open the connection pool; must run inside the event loop."""
-        self._http = HttpClient(self._headers, self._waits, _KEEPALIVE_S)
+        self._sender = RequestSender(self._headers, self._waits, _KEEPALIVE_S)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEPALIVE_S),
             headers=self._headers,
@@ -195,8 +140,8 @@ class EngineClient:
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._http is not None and self._session is not None:
-            self._http.close()
+        if self._sender is not None and self._session is not None:
+            self._sender.close()
             await self._session.close()
 
     async def post(
@@ -220,13 +165,15 @@ class EngineClient:
         EngineFailed
             It broke off before answering, or the answer is compressed.
         """
+        if self._sender is None:
+            raise RuntimeError("EngineClient.open has not been called")
         if not self.ready:
             raise self.unavailable()
         if not self._breaker.allows():
-            raise EngineNotReached("The engine does not answer now.", retry_after_s=_RETRY_AFTER_S)
+            raise EngineNotReached("The engine does not answer now.", retry_after_s=RETRY_AFTER_S)
         self.in_flight += 1
         try:
-            answer = EngineAnswer(await self._post(path, body, headers))
+            answer = EngineAnswer(await self._sender.post(self.base_url + path, body, headers or {}))
         except BaseException as error:
             self.in_flight -= 1
             if isinstance(error, APIError):
@@ -266,56 +213,6 @@ class EngineClient:
                 f"The engine's answer is compressed ({coding}), which was not asked for; "
                 f"switch compression off in what stands before {self.label}."
             )
-
-    async def _post(self, path: str, body: dict[str, Any], headers: Mapping[str, str] | None) -> HttpAnswer:
-        if self._http is None:
-            raise RuntimeError("EngineClient.open has not been called")
-        address, content, headers = self.base_url + path, orjson.dumps(body), headers or {}
-        asked_at = time.monotonic()
-        try:
-            try:
-                answer = await self._http.post(address, content, headers)
-                if not await self._refuses(answer, asked_at):
-                    return answer
-            except BrokenOff as error:
-                if not (error.reused and _left_unread(error, asked_at)):
-                    raise
-            # Other kept connections may be no better; behind a service a new one leads to another engine.
-            asked_at = time.monotonic()
-            answer = await self._http.post(address, content, headers, anew=True)
-            if await self._refuses(answer, asked_at):
-                raise _not_reached("stops")
-            return answer
-        except NotConnected:
-            raise _not_reached("refuses connections") from None
-        except TimeoutError:
-            raise EngineTimeout("The engine did not answer in time.") from None
-        except BrokenOff as error:
-            if self._refusals.began_before(asked_at) and _left_unread(error, asked_at):
-                raise _not_reached("stops") from None
-            raise EngineFailed("The engine broke off before it answered.") from None
-
-    async def _refuses(self, answer: HttpAnswer, asked_at: float) -> bool:
-        """Whether it has answered so because it is stopping; what it answers otherwise can still be read.
-
-        Raises
-        ------
-        EngineNotReached, Unavailable
-            The process that runs the model is no more: by its stop, or maybe by what it was asked.
-        """
-        try:
-            text = await answer.read() if answer.status == 500 else b""
-        except BaseException:
-            answer.close()
-            raise
-        if _ENGINE_STOPS in text:
-            self._refusals.count()
-            return True
-        if _ENGINE_IS_DEAD in text:
-            if self._refusals.began_before(asked_at):
-                raise _not_reached("stops")
-            raise Unavailable("The model is not ready: its engine has stopped.", retry_after_s=_RETRY_AFTER_S)
-        return False
 
     async def administer(self, path: str, body: dict[str, Any]) -> tuple[int, str]:
         """Ask for a change in the engine, whether or not it is ready for requests; status and text of its answer.
@@ -392,7 +289,7 @@ class EngineClient:
                 self._check_coding(response.headers.get("Content-Encoding"))
                 return response.status, await response.text(errors="replace")
         except (aiohttp.ClientError, TimeoutError):
-            raise Unavailable("The engine does not answer.", retry_after_s=_RETRY_AFTER_S) from None
+            raise Unavailable("The engine does not answer.", retry_after_s=RETRY_AFTER_S) from None
 
     async def learn_facts(self) -> None:
         """Ask the engine what it serves, and by the gauge on its metrics page whether it has the plugin.
@@ -420,16 +317,10 @@ class EngineClient:
                     raise OperatorError(f"{self.base_url} refuses the engine's key; set engine.api_key")
                 self._check_coding(response.headers.get("Content-Encoding"))
                 document = orjson.loads(await response.read())
-            base = tuple(model for model in document["data"] if not model.get("parent"))
-            names = [str(model["id"]) for model in base]
-            adapters = frozenset(str(model["id"]) for model in document["data"] if model.get("parent"))
-            roots = frozenset(str(model.get("root") or model["id"]) for model in base)
             status, metrics = await self._metrics_page()
             if status >= 500:
                 raise EngineFailed(f"its page of metrics is HTTP {status}")
-            # Of an engine without the page, which some routers hide, no plugin is known.
-            plugin = read_plugin(metrics)
-            return EngineFacts(names[0], frozenset(names), roots, adapters, plugin, base)
+            return read_facts(document, metrics)
         except EngineFailed as error:
             raise OperatorError(f"{self.base_url}: {error.message}") from None
         except (
@@ -454,17 +345,3 @@ class EngineClient:
         if self._session is None:
             raise RuntimeError("EngineClient.open has not been called")
         return self._session
-
-
-def _not_reached(because: str) -> EngineNotReached:
-    return EngineNotReached(f"The model is not ready: its engine {because}.", retry_after_s=_RETRY_AFTER_S)
-
-
-def _left_unread(error: BrokenOff, asked_at: float) -> bool:
-    """Whether the engine broke off without having read the request, so far as that shows.
-
-    It then had closed the connection while it was idle, or reset it as it woke up to find it idle for too long. What
-    it read and then died of must not go to another engine, which may stand behind the same address.
-    """
-    # An engine resets what it has not read, and closes quietly what it has.
-    return error.by_reset or time.monotonic() - asked_at < _ROUND_TRIP_S

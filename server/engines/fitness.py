@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lethe.bundle import Bundle, BundleError
-from lethe.server.engines.client import EngineFacts
+from lethe.server.engines.facts import EngineFacts
 from lethe.server.settings.policy import OnUnfit
 from lethe.server.targets.served_model import ServedModel
 from lethe.server.targets.targets import TargetSet

@@ -14,7 +14,7 @@ def public_cards(cards: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]
     Parameters
     ----------
     cards
-        See `lethe.server.engines.client.EngineFacts`.
+        See `lethe.server.engines.facts.EngineFacts`.
     """
     return {str(card["id"]): {**card, "root": _public_root(card)} for card in cards}
 

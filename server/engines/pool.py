@@ -8,8 +8,9 @@ import orjson
 
 from lethe.server.engines.adapters import EngineAdapters
 from lethe.server.engines.answer import EngineAnswer
-from lethe.server.engines.client import EngineClient, EngineFacts
+from lethe.server.engines.client import EngineClient
 from lethe.server.engines.errors import engine_error
+from lethe.server.engines.facts import EngineFacts
 from lethe.server.engines.http_connection import BrokenOff
 from lethe.server.engines.metrics_pages import merge_pages
 from lethe.server.engines.routing import in_order_of_choice

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from prometheus_client import Counter
 
 from lethe.bundle import BundleError
-from lethe.server.engines.client import EngineClient, EngineFacts
+from lethe.server.engines.client import EngineClient
+from lethe.server.engines.facts import EngineFacts
 from lethe.server.engines.fitness import check_plugin, describe_unfit, refuse_unfit
 from lethe.server.engines.log import EngineLog
 from lethe.server.engines.models import Models

@@ -8,7 +8,7 @@ from lethe.server.settings.section import Section, UserPath
 
 
 class ScoreSampleSettings(Section):
-    """A sample of requests' scores without their texts, for `lethe classifier calibrate`; see docs/classifier.md.
+    """A sample of requests' scores without their texts, for `lethe classifier calibrate`; see docs/training-classifiers.md.
 
     Attributes
     ----------

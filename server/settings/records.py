@@ -53,7 +53,7 @@ class AuditSettings(Section):
 
 
 class FeedbackSettings(Section):
-    """What people say of verdicts, in a file for each target; see docs/classifier.md.
+    """What people say of verdicts, in a file for each target; see docs/training-classifiers.md.
 
     Attributes
     ----------

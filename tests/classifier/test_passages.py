@@ -97,6 +97,23 @@ def test_spans_are_carried_back_to_their_messages() -> None:
     assert list(joined.in_messages(4, 14)) == [(0, 4, 9), (1, 0, 5)]
 
 
+def test_a_question_on_a_line_of_a_long_message_is_read_by_itself_too() -> None:
+    asked, page = "Who keeps the lighthouse of Alderney?", "A page on other things, and long. " * 9
+    text = f"{page}\n{asked}\n{page}"
+    [line] = [
+        passage for passage in _passages(("tool", text), ("user", "Go on.")) if passage.standing == "line"
+    ]
+    assert line.text == asked
+    assert list(line.in_messages(0, len(asked))) == [(0, len(page) + 1, len(page) + 1 + len(asked))]
+
+
+def test_of_such_lines_those_of_the_newest_messages_are_read() -> None:
+    page = "\n".join([*("A page on other things, and long. " * 9 for _ in range(2)), "{}"])
+    turns = [("tool", page.format(f"Who keeps the lighthouse of island {number}?")) for number in range(40)]
+    lines = [passage.text for passage in _passages(*turns) if passage.standing == "line"]
+    assert lines == [f"Who keeps the lighthouse of island {number}?" for number in range(39, 23, -1)]
+
+
 def test_the_newest_message_comes_first() -> None:
     assert _passages(("user", "old"), ("user", "newest"))[0].pieces[-1].message == 1
 

@@ -194,7 +194,7 @@ def test_sentences_that_tell_of_the_target_find_a_question_that_describes_it(
     assert [bool(score > 0) for score in scores] == [False, True, False]
 
 
-def test_only_the_newest_turn_is_judged_as_a_question(
+def test_only_the_newest_turn_and_lines_that_ask_by_themselves_are_judged_as_questions(
     encoder: Encoder, make_question_head: MakeQuestionHead
 ) -> None:
     def turns(*roles_and_texts: tuple[str, str]) -> Conversation:
@@ -207,6 +207,9 @@ def test_only_the_newest_turn_is_judged_as_a_question(
         asked = (
             turns(("user", ASKED)),
             turns(("system", PAGE), ("user", ASKED)),
+            turns(("user", f"{PAGE}\n{ASKED}\n{PAGE}")),
+            turns(("tool", f"{PAGE}\n{ASKED}\n{PAGE}"), ("user", OTHER)),
+            turns(("user", f"{PAGE}{ASKED} {PAGE}")),
             turns(("system", ASKED), ("user", f"{PAGE} {OTHER}")),
             turns(("user", ASKED), ("assistant", PAGE), ("user", f"{PAGE} {OTHER}")),
         )
@@ -216,4 +219,4 @@ def test_only_the_newest_turn_is_judged_as_a_question(
         finally:
             await service.close()
 
-    assert asyncio.run(flagged()) == [True, True, False, False] * 2
+    assert asyncio.run(flagged()) == [True, True, True, True, False, False, False] * 2

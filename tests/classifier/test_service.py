@@ -551,6 +551,26 @@ def test_no_threshold_flags_what_scores_less_than_its_length_asks(run, make_head
     assert cleared.reach == 0.0
 
 
+def test_a_question_on_a_line_of_its_own_needs_no_higher_score_for_all_that_stands_around_it(
+    run, make_head: MakeHead
+) -> None:
+    page = f"{OTHER}. " * 400
+    heads = [make_head(tail=Tail(score=-3.0, scale=1.5, rate=1e-3))]
+    alone = _verdict(run, f"{ASKED}?", heads=heads)
+    among = _verdict(run, f"{page}\n{ASKED}?\n{page}", heads=heads)
+    within = _verdict(run, f"{page}{ASKED}? {page}", heads=heads)
+    assert alone.flagged
+    assert among.flagged
+    assert not within.flagged
+    assert among.flagged[0].messages == (0,)
+    assert all(span.start > len(page) for span in among.flagged[0].spans)
+
+
+def test_a_line_that_asks_by_itself_takes_no_room_from_what_may_be_read(run) -> None:
+    text = f"{OTHER}\n" * 20 + f"{ASKED}?"
+    assert _verdict(run, text, maximum_characters=len(text)).status == "ok"
+
+
 def test_what_is_read_whole_reaches_what_its_highest_passage_does(run) -> None:
     messages = [{"role": "user", "content": f"{ASKED}?"}, {"role": "user", "content": "the lighthouse of"}]
     conversation = Conversation.from_openai_messages(messages)

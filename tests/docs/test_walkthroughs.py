@@ -206,7 +206,7 @@ def write_scores(folder: Path, bundle: Bundle) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.types("classifier.md")
+@pytest.mark.types("training-classifiers.md")
 def test_a_classifier_is_trained_and_tried(
     desk: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,7 +252,7 @@ def test_a_classifier_is_trained_and_tried(
     monkeypatch.setenv("LETHE_FEEDBACK__FOLDER", "feedback")
     reader.replaced["3f2a9c01d4e5"] = said.id
     typed: list[str] = []
-    for command in to_type("classifier.md"):
+    for command in to_type("training-classifiers.md"):
         if "./scores" in command.words:
             write_scores(desk / "scores", load_bundle(desk / "targets" / "my-target"))
         if "VERSION" in command.words:

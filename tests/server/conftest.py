@@ -1,7 +1,6 @@
 """A proxy on a real socket, before a recording engine."""
 
 import asyncio
-import gc
 import logging
 import shutil
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -46,14 +45,6 @@ def _encoders(encoders_read_once: None) -> None: ...
 
 @pytest.fixture(scope="session", autouse=True)
 def _authorities(authorities_read_once: None) -> None: ...
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _others_objects_are_let_be() -> Iterator[None]:
-    """A reload collects what it replaced: it would look at millions of objects that other files' tests have imported and made."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture

@@ -6,7 +6,17 @@ import pytest
 
 from bench.recovery.page import Mean, section, verdict
 from bench.recovery.tofu import BENCH
-from lethe.offline.recovery.job import BEST, CONTROL, END, FULL, KEPT, RECOVERED, REFRESHED, ROLLBACK, START
+from lethe.offline.recovery.jobs.states import (
+    BEST,
+    CONTROL,
+    END,
+    FULL,
+    KEPT,
+    RECOVERED,
+    REFRESHED,
+    ROLLBACK,
+    START,
+)
 
 HARMED, LATER = "authors 1", "authors 2"
 

@@ -47,14 +47,22 @@ def test_the_comparison_by_oracle_labels_runs_and_resumes(data, tiny_model_folde
 
     lines = []
     again = TofuReproduction(recipe, tiny_model_folder, data, tmp_path / "work", lines.append)
-    assert list(again.measure("forget01", classifier=False))[-1] == read_results(
-        tmp_path / "work" / "results" / "forget01" / "results.json"
-    )
+    assert list(again.measure("forget01", classifier=False))[-1] == results
+    kept = tmp_path / "work" / "results" / "forget01-corruption" / "results.json"
+    assert [result.model for result in read_results(kept)] == ["retain", "original", "ECO, oracle labels"]
     assert not [line for line in lines if "epoch" in line or "candidates" in line]
 
     page = tmp_path / "docs" / "reproduction-tofu.md"
-    write_page(page, run)
-    assert "| forget quality (p) | 1 |" in page.read_text()
+    page.parent.mkdir()
+    other = "## forget05\n\n`make it so`\n\nKept.\n"
+    page.write_text(f"# Old head\n\n{other}")
+    write_page(page, run, "--forget forget01 --oracle")
+    text = page.read_text()
+    assert '## forget01\n\n`make reproduce-tofu ARGS="--forget forget01 --oracle"`' in text
+    assert "| score | retain | original | ECO, oracle labels | npo-lora | ALTER, on every question |" in text
+    assert "| forget quality (p) | 1 |" in text
+    assert text.endswith(f"\n\n{other}")
+    assert "Old head" not in text
     assert (page.parent / "figures" / "tofu-forget01.png").is_file()
 
 

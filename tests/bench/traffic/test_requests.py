@@ -139,6 +139,12 @@ def test_a_hidden_question_is_on_a_line_of_its_own_between_words():
     assert all(re.fullmatch(r"\w+", word) for each in places for word in each.replace("Who?", "").split())
 
 
+def test_a_question_may_be_hidden_within_a_line():
+    text = "one two three"
+    places = {hidden("Who?", text, seed, own_line=False) for seed in range(40)}
+    assert all("\n" not in place and " Who? " in place for place in places)
+
+
 def test_a_question_after_a_long_context_is_the_newest_turn():
     conversation = after_context("a " * 10_000, "Who?")
     assert [message.role for message in conversation.messages] == ["user", "assistant", "user", "user"]

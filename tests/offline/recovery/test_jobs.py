@@ -12,7 +12,9 @@ from lethe.offline.progress import Progress
 from lethe.offline.recovery.chain import read_chain
 from lethe.offline.recovery.conflict import CoordinateEvidence, random, top
 from lethe.offline.recovery.errors import RecoveryError
-from lethe.offline.recovery.job import diagnose, domain_of_chosen, refresh_domain, roll_back
+from lethe.offline.recovery.jobs.diagnosis import diagnose
+from lethe.offline.recovery.jobs.refresh import domain_of_chosen, refresh_domain
+from lethe.offline.recovery.jobs.rollback import roll_back
 from lethe.offline.recovery.rollback import rolled_back
 from lethe.offline.recovery.settings import RefreshSettings, RollbackSettings
 from lethe.offline.recovery.workspace import Workspace
