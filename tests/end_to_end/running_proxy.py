@@ -143,7 +143,7 @@ def lethe(python: Path | None = None) -> list[str]:
 
 def ask(client: OpenAI, question: str, **fields: Any) -> Any:
     messages = [{"role": "user", "content": question}]
-    fields = {"temperature": 0, "max_tokens": 24, "messages": messages} | fields
+    fields = {"temperature": 0, "max_tokens": 12, "messages": messages} | fields
     return client.chat.completions.create(model=client.models.list().data[0].id, **fields)
 
 
