@@ -373,6 +373,7 @@ def test_a_card_is_written_after_a_change_by_hand(desk: Path, reader: Reader) ->
     assert "marsh" in (desk / "targets" / "marsh" / "README.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.types("evaluation.md", "--model")
 def test_a_model_is_evaluated_behind_a_bundle(
     desk: Path, reader: Reader, tiny_model_folder: Path, lethe_cache: Path, monkeypatch: pytest.MonkeyPatch
