@@ -275,13 +275,8 @@ class FirstTier:
             return held
         rows = np.array(asking)
         first, last = tokens.ranges(stretches.bounds[rows])
-        counts = np.maximum(last - first, 1)
         vectors = self._encoder.token_vectors(tokens.ids[ranges(first, last - first)])
-        so_far = np.zeros((len(vectors) + 1, vectors.shape[1]), np.float32)
-        np.cumsum(vectors, axis=0, out=so_far[1:])
-        ends = (last - first).cumsum()
-        sums = (so_far[ends] - so_far[ends - (last - first)]) / np.sqrt(counts)[:, None]
-        held[rows] = self._bank.questions.held(sums.astype(np.float32))
+        held[rows] = self._bank.questions.held(vectors, last - first)
         return held
 
     def _keep_for_second_look(

@@ -103,12 +103,19 @@ class QuestionBank:
             scores[self._told] += self._facts.scores(embedding, text)
         return scores
 
-    def held(self, sums: NDArray[np.float32]) -> NDArray[np.bool_]:
+    def held(self, vectors: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of N questions the first tier holds back, (N,).
 
         Parameters
         ----------
-        sums
-            (N, token dimension), of each the sum of its tokens' vectors over the root of their number.
+        vectors
+            (T, token dimension), those of the tokens of all questions, one after another.
+        lengths
+            (N,), how many tokens each question has.
         """
-        return np.asarray((sums @ self._gates.T >= self._held_from).any(axis=1))
+        # Weighed before they are added up: a token has hundreds of numbers, and adds one to each head's score.
+        so_far = np.zeros((len(vectors) + 1, len(self)))
+        np.cumsum(vectors @ self._gates.T, axis=0, out=so_far[1:])
+        ends = lengths.cumsum()
+        sums = (so_far[ends] - so_far[ends - lengths]) / np.sqrt(np.maximum(lengths, 1))[:, None]
+        return np.asarray((sums >= self._held_from).any(axis=1))

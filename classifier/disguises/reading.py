@@ -126,12 +126,14 @@ def near(
     near: list[tuple[int, int]] = []
     for start, end in stretches:
         first, last = ends.searchsorted(start), starts.searchsorted(end, "right")
+        if first >= last:
+            continue
         begins = np.maximum(starts[first:last] - _REACH, start)
         finishes = np.minimum(ends[first:last] + _REACH, end)
-        apart = np.flatnonzero(begins[1:] > finishes[:-1]) + 1
+        (apart,) = (begins[1:] > finishes[:-1]).nonzero()
         near += zip(
-            begins[np.concatenate([[0], apart])].tolist() if len(begins) else (),
-            finishes[np.concatenate([apart - 1, [-1]])].tolist() if len(begins) else (),
+            (int(begins[0]), *begins[apart + 1].tolist()),
+            (*finishes[apart].tolist(), int(finishes[-1])),
             strict=True,
         )
     return tuple((start, end) for start, end in near if start < end)

@@ -22,7 +22,7 @@ LEAST_KNOWN = 0.6
 _WITHOUT_VOWELS = dict.fromkeys(map(ord, "aeiou"))
 _CONSONANTS = r"['\"]?[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-z0-9']+"
 _VOWELLESS = re.compile(rf"(?<![\w']){_CONSONANTS}(?:[ ,\n]+{_CONSONANTS}){{3,}}(?!\w)")
-_FEWEST_WORDS = 3
+FEWEST_WORDS = 3
 # Words about which is remembered what was found, and how long they may be.
 _WORDS_REMEMBERED, _LONGEST_REMEMBERED = 1 << 15, 64
 _DIGIT_IN_WORD = re.compile(r"[a-z][0-5](?![\dA-F])|[0-5][a-z]")
@@ -117,7 +117,7 @@ class ScrambledWords:
         """Every word turned round by itself, with an ending that was added or without, where a known one comes out for most."""
         written = list(map(str.lower, WORD.findall(stretch)))
         words = set(written)
-        if len(words) < _FEWEST_WORDS:
+        if len(words) < FEWEST_WORDS:
             return None
         for endings in _endings(words):
             readings = {word: self._turned_word(word, endings) for word in words}
@@ -145,7 +145,7 @@ class ScrambledWords:
             if word not in self.costs and (len(word) > 1 or not token.isalpha())
         ]
         telling = [token for token in unknown if len(letters[token]) >= _TELLING]
-        if len(telling) < _FEWEST_WORDS:
+        if len(telling) < FEWEST_WORDS:
             return None
         ordered = self._ordered if max(map(len, unknown)) <= _LONGEST_REMEMBERED else self._of_letters
         for beginning, endings in _added([letters[token] for token in unknown]):
@@ -207,15 +207,13 @@ class ScrambledWords:
     def digits_in(text: str) -> list[int]:
         """Where digits stand among the letters of words; nothing where they do in few."""
         kinds = bytes_of(text).translate(_LETTERS_AND_DIGITS)
-        if sum(map(kinds.count, _BESIDE_EACH_OTHER)) < _FEWEST_WORDS:
+        if sum(map(kinds.count, _BESIDE_EACH_OTHER)) < FEWEST_WORDS:
             return []
         places = [match.start() for match in _DIGIT_IN_WORD.finditer(text)]
-        return places if len(places) >= _FEWEST_WORDS else []
+        return places if len(places) >= FEWEST_WORDS else []
 
     def with_digits(self, stretch: str) -> str | None:
-        """Words in which the digits from one on, or from nought on, stand for the vowels."""
-        if len(self.digits_in(stretch)) < _FEWEST_WORDS:
-            return None
+        """Words in which the digits from one on, or from nought on, stand for the vowels; where `digits_in` finds such digits."""
         readings = [stretch.translate(str.maketrans(digits, "aeiou")) for digits in ("12345", "01234")]
         known, best = max(((self.known(read), read) for read in readings), key=operator.itemgetter(0))
         return best if known >= LEAST_KNOWN else None

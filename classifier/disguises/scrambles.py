@@ -5,6 +5,7 @@ rails or columns; every rotation of a word. What is tried at all is what is unli
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from lethe.classifier.disguises.frames import SHARE_OF_FRAME, frames
 from lethe.classifier.disguises.moved_letters import MOVED_UNLIKE, MovedLetters
 from lethe.classifier.disguises.replaced_letters import ReplacedLetters
-from lethe.classifier.disguises.scrambled_words import LEAST_KNOWN, ScrambledWords
+from lethe.classifier.disguises.scrambled_words import FEWEST_WORDS, LEAST_KNOWN, ScrambledWords
 from lethe.classifier.disguises.scripts import Scripts
 from lethe.classifier.disguises.sense import (
     GAIN,
@@ -122,13 +123,16 @@ class Unscrambler:
         self, text: str, found: list[tuple[int, int, str]]
     ) -> Iterator[tuple[int, int, str]]:
         """Lines in whose words digits stand for vowels."""
-        end = -1
-        for place in self.words.digits_in(text):
-            if place < end:
-                continue
-            start, end = text.rfind("\n", 0, place) + 1, text.find("\n", place)
+        places = self.words.digits_in(text)
+        number = 0
+        while number < len(places):
+            start, end = text.rfind("\n", 0, places[number]) + 1, text.find("\n", places[number])
             end = len(text) if end < 0 else end
-            if end - start <= LONGEST and not any(first < end and last > start for first, last, _ in found):
+            before, number = number, bisect_left(places, end, number)
+            # A line by itself is read only where digits stand in as many words.
+            if number - before < FEWEST_WORDS or end - start > LONGEST:
+                continue
+            if not any(first < end and last > start for first, last, _ in found):
                 line = text[start:end]
                 read = self.words.with_digits(line)
                 if read is not None and self._known(read) >= self._known(line) + _MORE_KNOWN:

@@ -187,20 +187,19 @@ class DisguiseSearch:
                 yield PartedReading(reading, parts_near(parts, fresh))
 
     def _read(self, name: str, parent: PartedReading) -> _Made | None:
-        text, parts = parent.reading.canonical.text, parent.parts
+        if (reader := self._readers.get(name)) is not None:
+            return self._by_reader(reader, parent)
         if name in TURNS:
             return self._turned(name, parent)
-        if name == "escapes":
-            return self._unescaped(parent)
-        if name == "literals":
-            literals = read_literals(text) if any(parent.each_fresh(may_have_literals)) else None
-            return literals and _Made(literals, split_parts(literals.text))
         if name in LEET_ALPHABETS:
             return self._spelled_out(name, parent)
-        reader = self._readers[name]
+        return self._unescaped(parent) if name == "escapes" else self._joined(parent)
+
+    def _by_reader(self, reader: Reader, parent: PartedReading) -> _Made | None:
         made = parent.each_fresh(lambda part: self._part(reader, part))
         if any(made):
-            return _put_together(made, parts)
+            return _put_together(made, parent.parts)
+        text = parent.reading.canonical.text
         if reader is not BASE64_READER or "\n" not in text or reader.may_read(self._scan(text)):
             return None
         whole = reader.read(_WRAPPED.sub("", text))
@@ -336,6 +335,12 @@ class DisguiseSearch:
         if key not in self._sense:
             self._sense[key] = self._lexicon.places_of_sense(part, name)
         return self._sense[key]
+
+    def _joined(self, parent: PartedReading) -> _Made | None:
+        if not any(parent.each_fresh(may_have_literals)):
+            return None
+        literals = read_literals(parent.reading.canonical.text)
+        return literals and _Made(literals, split_parts(literals.text))
 
     def _unescaped(self, parent: PartedReading) -> _Made | None:
         text, parts = parent.reading.canonical.text, parent.parts

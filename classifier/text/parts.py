@@ -44,6 +44,11 @@ def parts_near(parts: Iterable[str], stretches: Sequence[tuple[int, int]]) -> tu
     found: list[str] = []
     place = 0
     for part in parts:
+        if 0 < len(part) <= _AROUND:
+            # None of it is far from what stands in it.
+            found.append(part)
+            place += len(part)
+            continue
         first = bisect_left(stretches, place + 1, key=lambda stretch: stretch[1])
         last = bisect_left(stretches, place + len(part), key=lambda stretch: stretch[0])
         near: list[tuple[int, int]] = []

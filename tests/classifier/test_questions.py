@@ -13,7 +13,13 @@ from lethe.classifier.conversation import Conversation
 from lethe.classifier.encoders.encoder import Encoder
 from lethe.classifier.facts import Facts
 from lethe.classifier.head import Head, HeadBank, load_head, save_head
-from lethe.classifier.questions import LONGEST_QUESTION, QuestionWeights, describes, is_question
+from lethe.classifier.questions import (
+    LONGEST_QUESTION,
+    QuestionBank,
+    QuestionWeights,
+    describes,
+    is_question,
+)
 from lethe.classifier.scoring import Scorer
 from lethe.classifier.service import ClassifierService
 from lethe.classifier.settings import ClassifierSettings
@@ -50,6 +56,14 @@ def make_question_head(encoder: Encoder, make_head: MakeHead) -> MakeQuestionHea
 def scored(encoder: Encoder, head: Head, text: str, *, first_tier: bool = True) -> float:
     settings = ClassifierSettings(first_tier=first_tier, spans=True)
     return float(Scorer(encoder, HeadBank([head], encoder), settings).score_text(text).scores[0])
+
+
+def test_each_question_is_held_back_by_its_own_tokens() -> None:
+    weights = QuestionWeights(np.ones(1, np.float32), 0.0, np.array([1, 0], np.float32), -1.0, 0.5)
+    vectors = np.array([[1, 9], [1, 9], [2, 9], [-3, 9]], np.float32)
+    held = QuestionBank([None, weights]).held(vectors, np.array([2, 0, 1, 1]))
+    # Those come to √2, 0, 2 and -3, and must to 1.5.
+    assert held.tolist() == [False, False, True, False]
 
 
 @pytest.mark.parametrize("question", [ASKED, ABROAD])

@@ -1,7 +1,7 @@
 """Whoever follows a page to the letter gets through it.
 
 What pages send with curl is typed in tests/server/test_documented_requests.py, and before a real engine in
-tests/end_to_end/one_proxy/test_documentation.py, as are the commands that need one.
+tests/end_to_end/one_shallow_proxy/test_documentation.py, as are the commands that need one.
 """
 
 import functools
@@ -38,7 +38,7 @@ from tests.benchmark_files import write_benchmark_files
 from tests.docs.pages import ROOT, Command, blocks, commands
 from tests.docs.reader import Reader, to_type, write_rows
 from tests.docs.test_commands import resolved
-from tests.end_to_end.one_proxy import test_documentation
+from tests.end_to_end.one_shallow_proxy import test_documentation
 from tests.offline.classifier_training.test_train import ABOUT, NEAR, PLACES
 from tests.server.stack import write_adapter, write_target
 
@@ -373,6 +373,7 @@ def test_a_card_is_written_after_a_change_by_hand(desk: Path, reader: Reader) ->
     assert "marsh" in (desk / "targets" / "marsh" / "README.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.types("evaluation.md", "--model")
 def test_a_model_is_evaluated_behind_a_bundle(
     desk: Path, reader: Reader, tiny_model_folder: Path, lethe_cache: Path, monkeypatch: pytest.MonkeyPatch

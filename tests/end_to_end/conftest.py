@@ -1,4 +1,4 @@
-"""One engine and one proxy before it, for all tests in `one_proxy`."""
+"""Engines and proxies before them, for all tests in `one_proxy` and elsewhere."""
 
 import shutil
 import subprocess

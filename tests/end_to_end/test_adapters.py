@@ -56,8 +56,6 @@ def targets(tiny_model: Path, tiny_targets: Path, tmp_path_factory: pytest.TempP
 
 @pytest.fixture(scope="module")
 def proxy(tiny_model: Path, lethe_cache: Path, targets: Path, engine_python: Path) -> Iterator[RunningProxy]:
-    """In float32, since what stands beside a request in its batch may change the last bits of bfloat16."""
-    arguments = ("--dtype", "float32")
     settings = {
         **WITHOUT_WORKER_PROCESS,
         "LETHE_ENGINE__MODEL": str(tiny_model),
@@ -65,9 +63,7 @@ def proxy(tiny_model: Path, lethe_cache: Path, targets: Path, engine_python: Pat
         # What a model of random weights writes is no language.
         "LETHE_POLICY__ON_UNREADABLE": "observe",
     }
-    with running_proxy(
-        lethe_cache, targets, arguments=arguments, settings=settings, python=engine_python
-    ) as running:
+    with running_proxy(lethe_cache, targets, settings=settings, python=engine_python) as running:
         yield running
 
 

@@ -39,6 +39,13 @@ def test_what_is_far_from_a_stretch_stands_in_no_part_with_it(drawn: list[tuple[
         place += len(part)
 
 
+def test_short_parts_stay_whole_and_empty_ones_go() -> None:
+    assert parts_near(["a short part\n", "", "and another"], [(2, 5), (11, 18)]) == (
+        "a short part\n",
+        "and another",
+    )
+
+
 def test_letters_spaced_out_over_lines_are_not_parted() -> None:
     assert whole_parts(["ab\n", "cd\n", "e\n", "f\n"]) == ("ab\n", "cd\ne\nf\n")
 

@@ -88,7 +88,7 @@ def test_an_engine_killed_in_the_middle_of_a_stream_ends_it_with_an_error_and_co
         os.kill(pid, signal.SIGKILL)
     with pytest.raises(APIError, match="broke off"):
         list(stream)
-    body = {"messages": [{"role": "user", "content": FORBIDDEN}], "temperature": 0, "max_tokens": 24}
+    body = {"messages": [{"role": "user", "content": FORBIDDEN}], "temperature": 0, "max_tokens": 12}
     deadline = time.monotonic() + 240
     answers: list[httpx.Response] = []
     while not answers or answers[-1].status_code != 200:

@@ -66,6 +66,7 @@ def train(*options: str) -> Result:
     return CliRunner().invoke(app, ["classifier", "train", "--target", "lights", *sources, *SMALL, *options])
 
 
+@pytest.mark.slow
 def test_feedback_is_trained_with_but_takes_no_known_question_away(folder: Path) -> None:
     result = train()
     assert result.exit_code == 0, result.output

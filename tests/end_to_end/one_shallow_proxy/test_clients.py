@@ -34,11 +34,12 @@ WEATHER = {
 DEMANDED = {"type": "function", "function": {"name": "weather"}}
 FIELDS: dict[str, dict[str, Any]] = {
     "several": {"n": 2, "temperature": 0.8, "seed": 7},
-    "stop": {"stop": ["Austen"]},
+    "stop": {"stop": ["e"]},
     "logprobs": {"logprobs": True, "top_logprobs": 3},
     "bias": {"logit_bias": {"198": -100}, "max_tokens": 12},
     "penalties": {"presence_penalty": 0.5, "frequency_penalty": 0.5},
     "json-schema": {
+        "max_tokens": 24,
         "response_format": {
             "type": "json_schema",
             "json_schema": {
@@ -50,11 +51,11 @@ FIELDS: dict[str, dict[str, Any]] = {
                     "additionalProperties": False,
                 },
             },
-        }
+        },
     },
-    "tool": {"tools": [WEATHER], "tool_choice": DEMANDED},
+    "tool": {"max_tokens": 24, "tools": [WEATHER], "tool_choice": DEMANDED},
     "tool-if-it-will": {"tools": [WEATHER], "tool_choice": "auto"},
-    "tool-or-other": {"tools": [WEATHER], "tool_choice": "required"},
+    "tool-or-other": {"max_tokens": 24, "tools": [WEATHER], "tool_choice": "required"},
     "no-tool": {"tools": [WEATHER], "tool_choice": "none", "parallel_tool_calls": False},
     "reasoning": {"reasoning_effort": "low"},
     "no-reasoning": {"reasoning_effort": "none", "extra_body": {"include_reasoning": False}},

@@ -63,7 +63,7 @@ def write_data(folder: Path) -> None:
     (folder / "unknown.txt").write_text("\n".join(form.format("Ferrowmere") for form in ASKED[:4]))
     write_rows(folder / "ordinary.jsonl", [{"text": text} for text in general_prompts(limit=300)])
     quick = {
-        "training": {"vocabulary_rounds": 0, "scan_rounds": 0, "folds": 2, "refit": False},
+        "training": {"vocabulary_rounds": 0, "scan_rounds": 0, "folds": 2, "refit": False, "forget_forms": 1},
         "learning": {"functions": ["flip_sign_top_k"], "steps": 0},
     }
     (folder / "target.yaml").write_text(yaml.safe_dump(quick))
@@ -110,7 +110,8 @@ def test_benchmarks_of_engine_and_proxy_are_run_as_the_page_says(
     names = {EXAMPLE: proxy.engine.url, "http://127.0.0.1:8080": proxy.url, "DATA": "data"}
     reader.replaced = names | {"tofu-forget01": "harry-potter"}
     for number, command in enumerate(to_type("evaluation.md", "--engine")):
-        assert "through the proxy" in reader.type(command, "--out", f"results-{number}")
+        quick = ("--out", f"results-{number}", "--limit", "1")
+        assert "through the proxy" in reader.type(command, *quick)
 
 
 @pytest.mark.parametrize("command", commands("curl"), ids=str)
