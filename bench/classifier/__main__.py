@@ -189,7 +189,8 @@ def _disguises() -> None:
         "passes: it is not flagged, and what it stands in is not called unreadable. Goal: at most 5 %.\n\n"
         "Six lists were held out: the readers were finished before they were tried on one. What the first five showed was mended since "
         "where a mechanism could be, and below is what holds now; it says nothing about disguises that nobody tried, for which [the first "
-        "figures](classifier.md#disguises) stand.\n\n" + disguise_tables(encoder, head, seen, ordinary)
+        "figures](classifier-findings.md#six-lists-of-disguises-held-out) stand.\n\n"
+        + disguise_tables(encoder, head, seen, ordinary)
     )
     write_section(_PAGE, "Disguises", f"{_COMMAND} ARGS=disguises", body)
 

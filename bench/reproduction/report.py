@@ -43,8 +43,8 @@ bootstrap intervals over the questions, where they were taken.
 """
 
 
-def write_page(page: Path, run: "TofuReproduction", arguments: str = "") -> None:
-    """Write what was measured so far into the page, with a picture of each forget set beside it.
+def write_page(page: Path, run: "TofuReproduction", forget_sets: Sequence[str], arguments: str = "") -> None:
+    """Write what was measured so far of some forget sets into the page, with a picture of each beside it.
 
     The sections of other forget sets stay as they are.
 
@@ -55,7 +55,7 @@ def write_page(page: Path, run: "TofuReproduction", arguments: str = "") -> None
     """
     command = told_command("reproduce-tofu", arguments)
     sections = {}
-    for forget in run.recipe.forget_sets:
+    for forget in forget_sets:
         compared, tuned = read_measured(run.work / "results", forget, PARTS), _tuning(run, forget)
         if not compared and not tuned:
             continue

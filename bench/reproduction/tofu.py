@@ -374,9 +374,9 @@ def main() -> None:
     for forget in () if arguments.recorded else sets:
         for _ in run.measure(forget, classifier=not arguments.oracle, cache=cache, parts=parts):
             if not arguments.part:
-                write_page(page, run, typed)
+                write_page(page, run, sets, typed)
     if arguments.recorded or not arguments.part:
-        write_page(page, run, typed)
+        write_page(page, run, sets, typed)
 
 
 def _take(run: TofuReproduction, forget: str, step: str) -> None:

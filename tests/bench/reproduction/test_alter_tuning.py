@@ -66,13 +66,13 @@ def test_candidates_are_compared_on_all_that_is_forgotten_and_on_a_part_of_the_u
 def test_what_was_tuned_is_on_the_page_before_anything_is_compared(tmp_path):
     run = TofuReproduction(TofuRecipe(forget_sets=("forget05",)), tmp_path, None, tmp_path, print)
     page = tmp_path / "docs" / "page.md"
-    write_page(page, run)
+    write_page(page, run, ["forget05"])
     assert "## forget05" not in page.read_text()
     write_results(REFERENCES, tuning_folder(tmp_path, "forget05", run.dtype) / "references")
     measured = [result("npo at 1", NEVER_LEARNED + 0.1, 0.5), result("npo at 0.8", NEVER_LEARNED, 0.5)]
     write_results(measured, tuning_folder(tmp_path, "forget05", run.dtype) / "npo")
     choose_and_keep(run, "forget05")
-    write_page(page, run)
+    write_page(page, run, ["forget05"])
     assert "`npo` at 0.8" in page.read_text()
     assert "| npo | 0.8 | 1 | 1 | 1 | 1.00 | 1 |" in page.read_text()
 

@@ -56,7 +56,7 @@ def test_the_comparison_by_oracle_labels_runs_and_resumes(data, tiny_model_folde
     page.parent.mkdir()
     other = "## forget05\n\n`make it so`\n\nKept.\n"
     page.write_text(f"# Old head\n\n{other}")
-    write_page(page, run, "--forget forget01 --oracle")
+    write_page(page, run, ["forget01"], "--forget forget01 --oracle")
     text = page.read_text()
     assert '## forget01\n\n`make reproduce-tofu ARGS="--forget forget01 --oracle"`' in text
     assert "| score | retain | original | ECO, oracle labels | npo-lora | ALTER, on every question |" in text
@@ -95,7 +95,7 @@ def test_an_adapter_is_tuned_and_what_is_measured_then_has_it(data, tiny_model_f
     assert [result.model for result in results] == ["retain", "ALTER, on every question"]
 
     page = tmp_path / "docs" / "reproduction-tofu.md"
-    write_page(page, run)
+    write_page(page, run, ["forget01"])
     assert f"`{choice.name}` at {choice.scale:g}" in page.read_text()
     assert page.read_text().count("| worded | ") == page.read_text().count("| plain | ") == 4
 
