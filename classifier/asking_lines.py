@@ -7,7 +7,8 @@ questions that they would be by themselves.
 
 import heapq
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice, pairwise
 
 from lethe.classifier.questions import LONGEST_QUESTION, describes
@@ -30,15 +31,17 @@ _APART = re.compile(r"(?:```|~~~).*|-{3,}|={3,}|\*{3,}|</?\w[^>]*>")
 _SKIPPED = 2
 _INDENT = 80
 # As much of an end of a text as is looked at for its first and last line.
-_END = 1024
+_END = 512
 
 
 def asking_lines(text: str) -> list[_Line]:
     """Where these lines stand, half-open and in their order; a text no longer than a question is asked as a whole, and has none."""
     if len(text) <= LONGEST_QUESTION:
         return []
-    first = _asking(text, chain(_opening(text), _lines_with_marks(text, _marks(text))))
-    last = _asking(text, chain(_closing(text), _lines_with_marks(text, _marks_backwards(text))))
+    # To merge the places of marks that do not occur takes longer than to look for them.
+    marks = [mark for mark in _MARKS if mark in text]
+    first = _asking(text, chain(_opening(text), _lines_with_marks(text, _places(text, marks))))
+    last = _asking(text, chain(_closing(text), _lines_with_marks(text, _places_backwards(text, marks))))
     return sorted({*first, *last})
 
 
@@ -52,28 +55,28 @@ def _asking(text: str, lines: Iterator[_Line]) -> list[_Line]:
     return list(found)
 
 
-def _marks(text: str) -> Iterator[int]:
-    return islice(heapq.merge(*(_places(text, mark) for mark in _MARKS)), _MARKS_LOOKED_AT)
+def _places(text: str, marks: Sequence[str]) -> Iterator[int]:
+    """Where the first of these marks stand."""
+
+    def of(mark: str) -> Iterator[int]:
+        place = text.find(mark)
+        while place >= 0:
+            yield place
+            place = text.find(mark, place + 1)
+
+    return islice(heapq.merge(*map(of, marks)), _MARKS_LOOKED_AT)
 
 
-def _marks_backwards(text: str) -> Iterator[int]:
-    return islice(
-        heapq.merge(*(_places_backwards(text, mark) for mark in _MARKS), reverse=True), _MARKS_LOOKED_AT
-    )
+def _places_backwards(text: str, marks: Sequence[str]) -> Iterator[int]:
+    """Where the last of these marks stand, the last one first."""
 
+    def of(mark: str) -> Iterator[int]:
+        place = text.rfind(mark)
+        while place >= 0:
+            yield place
+            place = text.rfind(mark, 0, place)
 
-def _places(text: str, mark: str) -> Iterator[int]:
-    place = text.find(mark)
-    while place >= 0:
-        yield place
-        place = text.find(mark, place + 1)
-
-
-def _places_backwards(text: str, mark: str) -> Iterator[int]:
-    place = text.rfind(mark)
-    while place >= 0:
-        yield place
-        place = text.rfind(mark, 0, place)
+    return islice(heapq.merge(*map(of, marks), reverse=True), _MARKS_LOOKED_AT)
 
 
 def _lines_with_marks(text: str, marks: Iterator[int]) -> Iterator[_Line]:
@@ -88,8 +91,8 @@ def _lines_with_marks(text: str, marks: Iterator[int]) -> Iterator[_Line]:
 
 def _opening(text: str) -> Iterator[_Line]:
     """The first line that says something, where it stands apart from what follows or leads up to it by a colon."""
-    lines = _lines(text, 0, _END)
-    for line, following in pairwise(lines[: _SKIPPED + 2]):
+    lines = islice(_lines(text, 0, _END), _SKIPPED + 2)
+    for line, following in pairwise(lines):
         if describes(text[slice(*line)]):
             if text[line[1] - 1] in ":：" or _are_apart(text, line, following, text[slice(*following)]):
                 yield line
@@ -98,18 +101,20 @@ def _opening(text: str) -> Iterator[_Line]:
 
 def _closing(text: str) -> Iterator[_Line]:
     """The last line that says something, where it stands apart from what is before it."""
-    lines = _lines(text, max(0, len(text) - _END), len(text))
-    for before, line in reversed(list(pairwise(lines[-_SKIPPED - 2 :]))):
+    lines = deque(_lines(text, max(0, len(text) - _END), len(text)), _SKIPPED + 2)
+    for before, line in reversed(list(pairwise(lines))):
         if describes(text[slice(*line)]):
             if _are_apart(text, before, line, text[slice(*before)]):
                 yield line
             return
 
 
-def _lines(text: str, start: int, end: int) -> list[_Line]:
+def _lines(text: str, start: int, end: int) -> Iterator[_Line]:
     """The lines of a stretch that have something in them, without the white space around."""
-    found = (_without_space(text, *line.span()) for line in _LINE.finditer(text, start, end))
-    return [line for line in found if line[0] < line[1]]
+    for found in _LINE.finditer(text, start, end):
+        line = _without_space(text, *found.span())
+        if line[0] < line[1]:
+            yield line
 
 
 def _are_apart(text: str, first: _Line, second: _Line, rule: str) -> bool:
