@@ -19,7 +19,7 @@ _Line = tuple[int, int]
 _AT_EACH_END = 4
 # Of a text that has nothing but question marks.
 _MARKS_LOOKED_AT = 1000
-_MARKS = "?？؟⁇⁈⁉﹖⸮;՞፧"
+_MARKS = "?？؟⁇⁈⁉﹖⸮՞፧"
 _BREAKS = "\n\r\x0b\x0c\x85\u2028\u2029"
 _BREAK = re.compile(f"\r\n|[{_BREAKS}]")
 _LINE = re.compile(f"[^{_BREAKS}]+")
