@@ -16,11 +16,31 @@ def found(text: str) -> list[str]:
     return [text[start:end] for start, end in asking_lines(text)]
 
 
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r", "\u2028"])
 @pytest.mark.parametrize(
-    "asked", [ASKED, f'"{ASKED}"', "誰が一番北の島で灯りを守っていたのですか？", f"  **{ASKED}**\r"]
+    "asked",
+    [
+        ASKED,
+        f'"{ASKED}"',
+        "誰が一番北の島で灯りを守っていたのですか？",
+        f"  **{ASKED}**",
+        f"{ASKED}!",
+        f"{ASKED}\u200b",
+        f"<p>{ASKED}</p>",
+        f'{{"text": "{ASKED}"}},',
+        ASKED.replace("?", "⁇"),
+        " " * 70 + ASKED,
+    ],
 )
-def test_a_line_that_ends_in_a_question_mark_is_found_among_others(asked: str) -> None:
-    assert found(f"{PAGE}\n{PAGE}\n{asked}\n{PAGE}\n{PAGE}") == [asked.strip()]
+def test_a_line_that_ends_in_a_question_mark_is_found_among_others(asked: str, line_break: str) -> None:
+    assert found(line_break.join([PAGE, PAGE, asked, PAGE, PAGE])) == [asked.strip()]
+
+
+@pytest.mark.parametrize(
+    "line", [f"{ASKED} Thanks.", f"{PAGE}{ASKED}", "keeper = asked ? the_first : the_last;"]
+)
+def test_a_question_mark_within_a_line_makes_no_question_of_it(line: str) -> None:
+    assert found(f"{PAGE}\n{line}\n{PAGE}") == []
 
 
 @pytest.mark.parametrize("gap", ["\n\n", "\r\n\r\n", "\n \t\n\n", "\n---\n", "\n```\n", "\n</context>\n"])
