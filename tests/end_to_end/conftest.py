@@ -86,7 +86,7 @@ def engine_python() -> Iterator[Path]:
 def proxy(
     small_model: Path, lethe_cache: Path, targets: Path, collector: TraceCollector
 ) -> Iterator[RunningProxy]:
-    """The proxy, with an engine that is started as users' are; the last test of `one_proxy/test_serve.py` stops it."""
+    """The proxy, with an engine that is started as users' are, in float32; the last test of `one_proxy/test_serve.py` stops it."""
     with running_proxy(lethe_cache, targets, collector.url) as running:
         yield running
 
