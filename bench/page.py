@@ -5,7 +5,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.repository import DOCS
@@ -39,16 +39,11 @@ def write_section(page: str, title: str, command: str, body: str) -> None:
     section = f"## {title}\n\n`{command}`\n\n{body.strip()}\n"
     print(section)
     path = DOCS / page
-    text = path.read_text()
-    pattern = re.compile(rf"^## {re.escape(title)}\n.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-    if pattern.search(text):
-        text = pattern.sub(lambda _: section + "\n", text)
-    else:
-        text = f"{text.rstrip()}\n\n{section}"
-    path.write_text(text.rstrip() + "\n")
+    opening, sections = _parted(path.read_text())
+    replace_file(path, "\n".join([opening, *(sections | {title: section}).values()]))
 
 
-def write_sections(page: Path, opening: str, sections: Mapping[str, str]) -> None:
+def write_sections(page: Path, opening: str, sections: dict[str, str]) -> None:
     """Put sections into a page, under its opening and in the order of their names; those under other names stay as they are.
 
     Parameters
@@ -58,15 +53,15 @@ def write_sections(page: Path, opening: str, sections: Mapping[str, str]) -> Non
     sections
         By name: the first line of each is ``## NAME``.
     """
-    together = {**_sections(page), **sections}
+    _, there = _parted(page.read_text() if page.is_file() else "")
+    together = there | sections
     replace_file(page, "\n".join([opening, *(together[name] for name in sorted(together))]))
 
 
-def _sections(page: Path) -> dict[str, str]:
-    if not page.is_file():
-        return {}
-    _, *sections = re.split(r"^## ", page.read_text(), flags=re.MULTILINE)
-    return {each.partition("\n")[0]: f"## {each.rstrip()}\n" for each in sections}
+def _parted(text: str) -> tuple[str, dict[str, str]]:
+    """The opening of a page, and its sections by their titles, each with its end of line."""
+    opening, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
+    return f"{opening.rstrip()}\n", {each.partition("\n")[0]: f"## {each.rstrip()}\n" for each in sections}
 
 
 def _read(path: str) -> list[str]:

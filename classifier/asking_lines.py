@@ -41,51 +41,41 @@ def asking_lines(text: str) -> list[_Line]:
     # To merge the places of marks that do not occur takes longer than to look for them.
     marks = [mark for mark in _MARKS if mark in text]
     first = _asking(text, chain(_opening(text), _lines_with_marks(text, _places(text, marks))))
-    last = _asking(text, chain(_closing(text), _lines_with_marks(text, _places_backwards(text, marks))))
-    return sorted({*first, *last})
+    last = _asking(text, chain(_closing(text), _lines_with_marks(text, _places(text, marks, backwards=True))))
+    return sorted(first | last)
 
 
-def _asking(text: str, lines: Iterator[_Line]) -> list[_Line]:
-    found: dict[_Line, None] = {}
+def _asking(text: str, lines: Iterator[_Line]) -> set[_Line]:
+    found: set[_Line] = set()
     for start, end in lines:
         if end - start <= LONGEST_QUESTION and describes(text[start:end]):
-            found[start, end] = None
+            found.add((start, end))
             if len(found) == _AT_EACH_END:
                 break
-    return list(found)
+    return found
 
 
-def _places(text: str, marks: Sequence[str]) -> Iterator[int]:
-    """Where the first of these marks stand."""
-
-    def of(mark: str) -> Iterator[int]:
-        place = text.find(mark)
-        while place >= 0:
-            yield place
-            place = text.find(mark, place + 1)
-
-    return islice(heapq.merge(*map(of, marks)), _MARKS_LOOKED_AT)
-
-
-def _places_backwards(text: str, marks: Sequence[str]) -> Iterator[int]:
-    """Where the last of these marks stand, the last one first."""
+def _places(text: str, marks: Sequence[str], *, backwards: bool = False) -> Iterator[int]:
+    """Where the first of these marks stand, or the last ones, the last one first."""
 
     def of(mark: str) -> Iterator[int]:
-        place = text.rfind(mark)
+        place = text.rfind(mark) if backwards else text.find(mark)
         while place >= 0:
             yield place
-            place = text.rfind(mark, 0, place)
+            place = text.rfind(mark, 0, place) if backwards else text.find(mark, place + 1)
 
-    return islice(heapq.merge(*map(of, marks), reverse=True), _MARKS_LOOKED_AT)
+    return islice(heapq.merge(*map(of, marks), reverse=backwards), _MARKS_LOOKED_AT)
 
 
-def _lines_with_marks(text: str, marks: Iterator[int]) -> Iterator[_Line]:
-    """The lines that end in one of these question marks."""
-    for place in marks:
+def _lines_with_marks(text: str, places: Iterator[int]) -> Iterator[_Line]:
+    """The lines that end in a question mark at one of these places."""
+    for place in places:
         behind = _BEHIND_A_MARK.match(text, place + 1)
+        if not behind:
+            continue
         reach = max(0, place - LONGEST_QUESTION - _INDENT)
         before = _BREAK.split(text[reach:place])
-        if behind and (len(before) > 1 or not reach):
+        if len(before) > 1 or not reach:
             yield _without_space(text, place - len(before[-1]), behind.end())
 
 

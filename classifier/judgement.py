@@ -29,7 +29,7 @@ _BEGINS_BEFORE, _BEGINNING = 400, 600
 # Some thousand tokens. Behind the beginning of an answer up to this long, the same score flags.
 _USUAL_ANSWER = 4096
 # Log-odds below its threshold from which a head has no doubt. Of questions about a target that are found by their embedding alone, in
-# fifteen languages, none stood further below than 3.5, of headings and rows that are taken for such all did.
+# fourteen languages, none stood further below than 3.5, of headings and rows that are taken for such all did.
 _PLAINLY_ELSE = 4.0
 # Of the half of the share that is for what is asked, where there are lines that may ask by themselves.
 _LINES_PART = 0.1

@@ -221,16 +221,18 @@ class TofuReproduction:
         """
         questions = TofuQuestions.load(forget, self.data, self.recipe.utility_questions)
         retain = evaluate_tofu(self.model(f"retain-{forget}"), questions, self.recipe.answer_tokens)
-        measured = [compare_with_retain(replace(retain, model="retain"), retain)]
+        retained = compare_with_retain(replace(retain, model="retain"), retain)
+        measured = [retained]
         for part in parts:
-            results = measured[:1]
+            compared: list[Result] = []
             for name, model in self._compared(forget, classifier, cache, part):
                 self.say(f"{forget}: measuring {name}")
                 result = evaluate_tofu(model, questions, self.recipe.answer_tokens)
-                results.append(compare_with_retain(replace(result, model=name), retain))
-                write_measured(results, self.work / "results" / f"{forget}-{part}", self.dtype)
-                yield [*measured, *results[1:]]
-            measured += results[1:]
+                compared.append(compare_with_retain(replace(result, model=name), retain))
+                folder = self.work / "results" / f"{forget}-{part}"
+                write_measured([retained, *compared], folder, self.dtype)
+                yield [*measured, *compared]
+            measured += compared
 
     def bundle(self, forget: str) -> Path:
         """Where the bundle of a forget set stands."""
@@ -248,12 +250,11 @@ class TofuReproduction:
                 yield "ECO, oracle labels", GuardedModel(full, corruption, forgotten, "oracle")
                 if classifier:
                     yield "ECO", GuardedModel(full, corruption, self.selects(forget), "ECO")
-            case "served" if classifier and cache:
-                with self._served(forget, cache) as (bare, guarded):
-                    yield "original, served", bare
-                    yield "ECO, served", guarded
             case "served":
-                return
+                if classifier and cache:
+                    with self._served(forget, cache) as (bare, guarded):
+                        yield "original, served", bare
+                        yield "ECO, served", guarded
             case "baselines":
                 yield from ((label, self.model(f"{label}-{forget}")) for label in self.recipe.baselines)
             case "adapter":

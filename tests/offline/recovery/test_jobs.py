@@ -32,6 +32,15 @@ class Stopping(Progress):
             raise KeyboardInterrupt
 
 
+def tried(chain, folder, selection, *changes):
+    """What is kept of a selection's rollbacks after one for each change of the settings."""
+    for change in changes:
+        settings = RollbackSettings(shares=(0.2,), strengths=(1.0,), keep=0.0, draws=1, save=False, **change)
+        roll_back(Workspace(chain, None, folder), settings, QUIET)
+    rows = map(json.loads, (folder / "candidates.jsonl").read_text().splitlines())
+    return [row for row in rows if row["selection"] == selection]
+
+
 def test_the_three_jobs_leave_a_report_and_models_that_load(adapter_chain, tmp_path):
     work = Workspace(adapter_chain, None, tmp_path)
     diagnose(work, QUIET, exact=2)
@@ -93,14 +102,8 @@ def test_a_rollback_goes_on_where_it_was_stopped_and_touches_the_chosen_coordina
 
 def test_another_seed_draws_other_random_sets(full_chain, tmp_path):
     def random_scores(folder, *seeds):
-        for seed in seeds:
-            work = Workspace(full_chain, None, folder)
-            settings = RollbackSettings(
-                shares=(0.2,), strengths=(1.0,), keep=0.0, seed=seed, draws=1, save=False
-            )
-            roll_back(work, settings, QUIET)
-        rows = map(json.loads, (folder / "candidates.jsonl").read_text().splitlines())
-        return [row["scores"] for row in rows if row["selection"] == "random"]
+        rows = tried(full_chain, folder, "random", *({"seed": seed} for seed in seeds))
+        return [row["scores"] for row in rows]
 
     zero, one = random_scores(tmp_path / "both", 0, 1)
     assert zero != one
@@ -283,14 +286,8 @@ def test_replay_refreshes_on_as_many_examples_of_later_domains_each_with_its_own
 
 def test_other_points_attribute_the_harm_otherwise(full_chain, tmp_path):
     def path_scores(folder, *numbers):
-        for points in numbers:
-            work = Workspace(full_chain, None, folder)
-            settings = RollbackSettings(
-                shares=(0.2,), strengths=(1.0,), keep=0.0, points=points, draws=1, save=False
-            )
-            roll_back(work, settings, QUIET)
-        rows = map(json.loads, (folder / "candidates.jsonl").read_text().splitlines())
-        return [row["example_scores"] for row in rows if row["selection"] == "path"]
+        rows = tried(full_chain, folder, "path", *({"points": points} for points in numbers))
+        return [row["example_scores"] for row in rows]
 
     one, three = path_scores(tmp_path / "both", 1, 3)
     assert one != three
